@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { errorCode, errorMessage, SystemError, UsageError } from './errors.ts';
+
+/** What a file is to hold: text, bytes, or bytes in consecutive pieces, which need not be put together first. */
+export type FileContent = string | Uint8Array | readonly Uint8Array[];
+
+/** Why the system refused to write, in words that say what to do. */
+const advice: Record<string, string> = {
+  ENOSPC: 'the disk is full: free some space, or choose another place',
+  EDQUOT: 'the disk quota is used up: free some space, or choose another place',
+  EACCES: 'no permission to write there: choose another place, or change its permissions',
+  EPERM: 'no permission to write there: choose another place, or change its permissions',
+  EROFS: 'that file system is read-only: choose another place',
+  ENOTDIR: 'a part of that path is a file, not a folder: choose another place',
+};
+
+function writeFailed(path: string, error: unknown): SystemError {
+  const why = advice[errorCode(error) ?? ''] ?? errorMessage(error);
+  return new SystemError(`cannot write ${path}: ${why}`, { cause: error });
+}
+
+async function sync(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function writeAndSync(path: string, content: FileContent): Promise<void> {
+  const handle = await open(path, 'w');
+  try {
+    await writeFile(handle, content);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Writes a file whole: beside its place first, then renamed into it, so that a half-written one is never seen. */
+export async function writeFileWhole(path: string, content: FileContent): Promise<void> {
+  const beside = `${path}.${randomUUID()}.partial`;
+  try {
+    await writeAndSync(beside, content);
+    await rename(beside, path);
+    await sync(dirname(path));
+  } catch (error) {
+    await rm(beside, { force: true }).catch(() => {});
+    throw writeFailed(path, error);
+  }
+}
+
+/** A folder that is being written, and appears under its own name only when it is complete. */
+export interface FolderWriter {
+  /** Where the folder will appear. */
+  readonly path: string;
+  /** Writes one file of the folder. */
+  write(name: string, content: FileContent): Promise<void>;
+  /** Renames the folder into place. */
+  commit(): Promise<void>;
+  /** Removes what was written. Harmless after `commit`. */
+  discard(): Promise<void>;
+}
+
+/**
+ * Starts a folder beside its place. Fails at once, before any work is lost, where it could not be written.
+ *
+ * @throws {UsageError} when `path` exists and is not an empty folder
+ * @throws {SystemError} when the system refuses
+ */
+export async function createFolderWhole(path: string): Promise<FolderWriter> {
+  await refuseOccupied(path);
+  const beside = join(dirname(path), `.${randomUUID()}.partial`);
+  try {
+    await mkdir(beside, { recursive: true });
+  } catch (error) {
+    throw writeFailed(path, error);
+  }
+  return {
+    path,
+    async write(name, content) {
+      try {
+        await writeAndSync(join(beside, name), content);
+      } catch (error) {
+        throw writeFailed(join(path, name), error);
+      }
+    },
+    async commit() {
+      await refuseOccupied(path);
+      try {
+        await sync(beside);
+        await rename(beside, path); // replaces an empty folder
+        await sync(dirname(path));
+      } catch (error) {
+        throw writeFailed(path, error);
+      }
+    },
+    async discard() {
+      await rm(beside, { recursive: true, force: true });
+    },
+  };
+}
+
+async function refuseOccupied(path: string): Promise<void> {
+  let entries: string[];
+  try {
+    entries = await readdir(path);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return;
+    if (errorCode(error) === 'ENOTDIR') throw new UsageError(`${path} is a file: choose another folder`);
+    throw writeFailed(path, error);
+  }
+  if (entries.length > 0) {
+    throw new UsageError(`${path} exists and is not empty: choose another folder, or remove it`);
+  }
+}

@@ -1,0 +1,59 @@
+import { arrayTypes, type DataOf, type DType } from './dtype.ts';
+import { ShapeError } from './errors.ts';
+import { formatShape } from './shape.ts';
+
+/** A tensor in this thread's memory, in row-major order. */
+export interface Tensor<D extends DType = DType> {
+  readonly dtype: D;
+  readonly shape: readonly number[];
+  readonly data: DataOf<D>;
+}
+
+/** A tensor over `data`, which is not copied. */
+export function tensor<D extends DType>(dtype: D, shape: readonly number[], data: DataOf<D>): Tensor<D> {
+  const size = elementCount(shape);
+  if (data.length !== size) {
+    throw new ShapeError(`tensor ${dtype}${formatShape(shape)} needs ${size} elements, got ${data.length}`);
+  }
+  return { dtype, shape, data };
+}
+
+/** A tensor of zeros. */
+export function zeros<D extends DType>(dtype: D, shape: readonly number[]): Tensor<D> {
+  return tensor(dtype, shape, new arrayTypes[dtype](elementCount(shape)) as DataOf<D>);
+}
+
+/** A float32 tensor of these numbers. */
+export function floats(
+  values: ArrayLike<number>,
+  shape: readonly number[] = [values.length],
+): Tensor<'float32'> {
+  return tensor('float32', shape, Float32Array.from(values));
+}
+
+export function scalar(value: number): Tensor<'float32'> {
+  return floats([value], []);
+}
+
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, dim) => product * dim, 1);
+}
+
+/** The tensor's bytes, without a copy. */
+export function bytesOf(value: Tensor): Uint8Array {
+  return new Uint8Array(value.data.buffer, value.data.byteOffset, value.data.byteLength);
+}
+
+/** Tensors one behind another along their first axis; all else of their shapes is equal. */
+export function concatenateRows<D extends DType>(parts: readonly Tensor<D>[]): Tensor<D> {
+  const [first] = parts;
+  if (!first) throw new ShapeError('at least one tensor is needed to put rows together');
+  const rows = parts.reduce((sum, { shape }) => sum + shape[0]!, 0);
+  const whole = zeros(first.dtype, [rows, ...first.shape.slice(1)]);
+  let at = 0;
+  for (const { data } of parts) {
+    (whole.data as Float32Array).set(data as Float32Array, at);
+    at += data.length;
+  }
+  return whole;
+}

@@ -1,0 +1,121 @@
+import { UsageError } from '../core/errors.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { constantTensor, inputName, isConstant, isInput } from '../graph/leaves.ts';
+import { type OnnxAttribute, topologicalOrder, type Value } from '../graph/value.ts';
+import { encodeModel } from '../onnx/encode.ts';
+import type { Attribute, Model, Node } from '../onnx/model.ts';
+import { dataTypes } from '../onnx/proto.ts';
+import { lower } from './lower.ts';
+import { mergeCommon } from './merge.ts';
+import type { Purpose } from './tiling-table.ts';
+
+/** A graph by its named outputs. Its inputs are the `input`s that they depend on. */
+export interface GraphSpec {
+  /** What errors call it: 'training step'. */
+  readonly name: string;
+  readonly outputs: Readonly<Record<string, Value>>;
+}
+
+export interface ModelOptions {
+  /** What the arithmetic is chosen for. Default `portable`. */
+  readonly purpose?: Purpose;
+  /** Notes in the file, such as class names. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** IR version 8 belongs to opset 18, https://onnx.ai/onnx/repo-docs/Versioning.html */
+const irVersion = 8;
+const opset = 18;
+
+function attribute(value: OnnxAttribute): Attribute {
+  if (typeof value === 'number') return { int: value };
+  if (typeof value === 'string') return { string: value };
+  if ('float' in value) return value;
+  if ('dtype' in value) return { int: dataTypes[value.dtype] };
+  return { ints: value };
+}
+
+/**
+ * The graph as an ONNX model, lowered.
+ *
+ * @throws {UsageError} when two inputs, constants or outputs have the same name
+ */
+export function toModel(
+  { name, outputs }: GraphSpec,
+  { purpose = 'portable', metadata }: ModelOptions = {},
+): Model {
+  const lowered = mergeCommon(lower(Object.values(outputs), purpose));
+  const names = new Map<Value, string>();
+  const nodes: Node[] = [];
+  const initializers: Record<string, Tensor> = {};
+  const inputs: Value[] = [];
+  const domains = new Set<string>();
+  let number = 0;
+
+  const claimed = new Set<string>();
+  const claim = (key: string): string => {
+    if (claimed.has(key))
+      throw new UsageError(
+        `graph '${name}': two inputs, constants or outputs are called '${key}'; give each a name of its own`,
+      );
+    claimed.add(key);
+    return key;
+  };
+  const addInitializer = (value: Tensor, wanted?: string): string => {
+    const key = claim(wanted ?? `constant_${++number}`);
+    initializers[key] = value;
+    return key;
+  };
+  for (const node of topologicalOrder(lowered)) {
+    if (isInput(node)) {
+      names.set(node, claim(inputName(node)));
+      inputs.push(node);
+    } else if (isConstant(node)) {
+      names.set(node, addInitializer(constantTensor(node), node.attributes.name as string | undefined));
+    } else {
+      const {
+        opType = node.op.opType,
+        domain,
+        attributes = {},
+        constants = [],
+      } = node.op.onnx(node.inputs, node.attributes);
+      if (domain) domains.add(domain);
+      const output = `${opType.toLowerCase()}_${++number}`;
+      names.set(node, output);
+      nodes.push({
+        opType,
+        ...(domain && { domain }),
+        inputs: [
+          ...node.inputs.map((input) => (input ? names.get(input)! : '')),
+          ...constants.map((value) => addInitializer(value)),
+        ],
+        outputs: [output],
+        attributes: Object.fromEntries(
+          Object.entries(attributes).map(([key, value]) => [key, attribute(value)]),
+        ),
+      });
+    }
+  }
+  const specs = Object.entries(outputs).map(([key, { shape, dtype }], i) => {
+    nodes.push({ opType: 'Identity', inputs: [names.get(lowered[i]!)!], outputs: [claim(key)] });
+    return { name: key, dtype, shape };
+  });
+  return {
+    irVersion,
+    opsets: { '': opset, ...Object.fromEntries([...domains].map((domain) => [domain, 1])) },
+    producerName: 'fovea',
+    graph: {
+      name,
+      nodes,
+      inputs: inputs.map((value) => ({ name: inputName(value), dtype: value.dtype, shape: value.shape })),
+      outputs: specs,
+      initializers,
+    },
+    ...(metadata && { metadata }),
+  };
+}
+
+/** The graph as the bytes of an ONNX file. */
+export function toOnnx(graph: GraphSpec, options?: ModelOptions): Uint8Array<ArrayBuffer> {
+  return encodeModel(toModel(graph, options));
+}

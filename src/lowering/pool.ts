@@ -1,0 +1,141 @@
+import { tensor } from '../core/tensor.ts';
+import { constant } from '../graph/leaves.ts';
+import type { Value } from '../graph/value.ts';
+import type { Window } from '../ops/conv.ts';
+import { div, equal, mask, mul, sub } from '../ops/elementwise.ts';
+import { concat } from '../ops/shaping.ts';
+import {
+  batchOf,
+  channelsFirst,
+  convert,
+  fromRows,
+  type Lowered,
+  plain,
+  rowOrder,
+  rowsOf,
+  sizeOfImages,
+} from './layout.ts';
+import { maxOf, onnxAveragePool, onnxMaxPool, sumOf } from './onnx-ops.ts';
+import { pick } from './rows.ts';
+
+type PoolShape = readonly [height: number, width: number];
+
+/** Offsets within a window, row by row. */
+function offsets({ kernel }: Window): [number, number][] {
+  return Array.from({ length: kernel[0] * kernel[1] }, (_, at) => [
+    Math.floor(at / kernel[1]),
+    at % kernel[1],
+  ]);
+}
+
+/** For each offset of the window, the pixel that every place of the window finds there: rows [batch · places, channels]. */
+function shifts(x: Lowered, window: Window, [height, width]: PoolShape, fill: number): Value[] {
+  const { rows, order } = rowsOf(x);
+  const [inHeight, inWidth] = sizeOfImages(x);
+  return offsets(window).map(([i, j]) =>
+    pick(
+      rows,
+      1,
+      height * width,
+      (_, place) => {
+        const y = Math.floor(place / width) * window.strides[0] + i - window.pads[0];
+        const px = (place % width) * window.strides[1] + j - window.pads[1];
+        return y >= 0 && y < inHeight && px >= 0 && px < inWidth ? order.address(y, px) : undefined;
+      },
+      fill,
+    ),
+  );
+}
+
+export function lowerMaxPool(x: Lowered, window: Window, output: PoolShape): Lowered {
+  const shape = [batchOf(x), ...output, x.shape[3]!];
+  if (x.layout.kind === 'channelsFirst') {
+    return { value: onnxMaxPool(x.value, { window, output }), layout: channelsFirst, shape, clean: true };
+  }
+  return fromRows(maxOf(...shifts(x, window, output, Number.NEGATIVE_INFINITY)), plain, shape, true);
+}
+
+export function lowerAveragePool(x: Lowered, window: Window, output: PoolShape): Lowered {
+  const value = onnxAveragePool(convert(x, channelsFirst).value, { window, output });
+  return { value, layout: channelsFirst, shape: [batchOf(x), ...output, x.shape[3]!], clean: true };
+}
+
+/**
+ * The gradients of every place's window, one for each offset, added up in the pixels that they belong to, in the layout
+ * of `x`. A pixel has at most ⌈kernel / stride⌉ windows along an axis.
+ */
+function scatterShifts(
+  parts: readonly Value[],
+  x: Lowered,
+  window: Window,
+  [height, width]: PoolShape,
+): Lowered {
+  const { kernel, strides, pads } = window;
+  const [inHeight, inWidth] = sizeOfImages(x);
+  const places = height * width;
+  const layout = x.layout.kind === 'channelsFirst' ? plain : x.layout;
+  const order = rowOrder(layout, inHeight, inWidth);
+  const all = { value: concat(...parts, { axis: 0 }), count: parts.length * places, perImage: places };
+  const reach = (axis: 0 | 1) => Math.ceil(kernel[axis] / strides[axis]);
+  const sums: Value[] = [];
+  for (let down = 0; down < reach(0); down++) {
+    for (let right = 0; right < reach(1); right++) {
+      sums.push(
+        pick(all, order.lead, order.trail, (lead, trail) => {
+          const pixel = order.pixel(lead, trail);
+          if (!pixel) return undefined;
+          const [py, px] = [pixel[0] + pads[0], pixel[1] + pads[1]];
+          const [y, wx] = [Math.floor(py / strides[0]) - down, Math.floor(px / strides[1]) - right];
+          const [i, j] = [py - y * strides[0], px - wx * strides[1]];
+          if (y < 0 || y >= height || wx < 0 || wx >= width || i >= kernel[0] || j >= kernel[1])
+            return undefined;
+          // The parts lie one after another, each [batch · places]: `a` counts whole parts.
+          return { a: (i * kernel[1] + j) * places, c: y * width + wx };
+        }),
+      );
+    }
+  }
+  return fromRows(sums.length === 1 ? sums[0]! : sumOf(...sums), layout, x.shape, true);
+}
+
+/** Each place's gradient goes to the first offset whose pixel equals the maximum. */
+export function lowerMaxPoolGradient(dy: Lowered, x: Lowered, y: Lowered, window: Window): Lowered {
+  const output = sizeOfImages(y).slice(0, 2) as [number, number];
+  const [gradient, largest] = [dy, y].map((images) => rowsOf(convert(images, plain)).rows.value) as [
+    Value,
+    Value,
+  ];
+  let rest = gradient;
+  const parts = shifts(x, window, output, Number.NEGATIVE_INFINITY).map((pixel, at, { length }) => {
+    const part = mul(rest, mask(equal(pixel, largest), rest));
+    if (at < length - 1) rest = sub(rest, part);
+    return part;
+  });
+  return scatterShifts(parts, x, window, output);
+}
+
+export function lowerAveragePoolGradient(dy: Lowered, x: Lowered, window: Window): Lowered {
+  const [height, width, channels] = sizeOfImages(dy);
+  const [inHeight, inWidth] = sizeOfImages(x);
+  const covered = (start: number, kernel: number, size: number) =>
+    Math.min(size, start + kernel) - Math.max(0, start);
+  const counts = new Float32Array(height * width);
+  for (let place = 0; place < counts.length; place++) {
+    const top = Math.floor(place / width) * window.strides[0] - window.pads[0];
+    const left = (place % width) * window.strides[1] - window.pads[1];
+    counts[place] = covered(top, window.kernel[0], inHeight) * covered(left, window.kernel[1], inWidth);
+  }
+  const share = div(convert(dy, plain).value, constant(tensor('float32', [1, height, width, 1], counts)));
+  const { rows } = rowsOf({
+    value: share,
+    layout: plain,
+    shape: [batchOf(dy), height, width, channels],
+    clean: true,
+  });
+  return scatterShifts(
+    offsets(window).map(() => rows.value),
+    x,
+    window,
+    [height, width],
+  );
+}
