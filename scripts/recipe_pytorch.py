@@ -120,14 +120,23 @@ def block4_maps(weights, files: list[str], views: int, options) -> np.ndarray:
     return maps
 
 
+def pool(block5: torch.nn.Module, x: torch.Tensor, options) -> torch.Tensor:
+    """Averages of vertical strips of block4_pool, and of block5_pool: [n, 512, 14, 14] → [n, 512 · (strips + 1)]."""
+    strips = F.adaptive_avg_pool2d(x, (1, options.strips)).flatten(1)
+    features = torch.cat([strips, block5(x).mean((2, 3))], 1)
+    return torch.log(features + options.log) if options.log else features
+
+
 @torch.no_grad()
-def pooled(block5: torch.nn.Module, maps: np.ndarray) -> np.ndarray:
-    """Averages of block4_pool and of block5_pool, side by side: [..., 512, 14, 14] → [..., 1024]."""
-    result = []
-    for some in np.array_split(maps.reshape(-1, *maps.shape[-3:]), max(1, len(maps) // 4)):
-        x = torch.from_numpy(some.astype(np.float32)).contiguous(memory_format=torch.channels_last)
-        result.append(torch.cat([x.mean((2, 3)), block5(x).mean((2, 3))], 1).numpy())
-    return np.concatenate(result).reshape(*maps.shape[:-3], 1024)
+def pooled(block5: torch.nn.Module, maps: np.ndarray, options) -> np.ndarray:
+    """`pool` of all maps: [..., 512, 14, 14] → [..., features]."""
+    flat = maps.reshape(-1, *maps.shape[-3:])
+    parts = np.array_split(flat, math.ceil(len(flat) / 16))
+    return torch.cat([pool(block5, as_tensor(part), options) for part in parts]).numpy().reshape(*maps.shape[:-3], -1)
+
+
+def as_tensor(maps: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(maps.astype(np.float32)).contiguous(memory_format=torch.channels_last)
 
 
 # ---- learning
@@ -138,7 +147,8 @@ class Head:
 
     def __init__(self, features: np.ndarray, labels: np.ndarray, c: float):
         count, views, size = features.shape
-        flat = features.reshape(count * views, size)
+        # float64, as the gradient's tolerance is beyond what float32 can reach.
+        flat = features.reshape(count * views, size).astype(np.float64)
         self.mean, self.scale = flat.mean(0), np.maximum(flat.std(0), 1e-7)
         x, y = (flat - self.mean) / self.scale, labels.repeat(views)
         self.regression = LogisticRegression(C=c / views, class_weight="balanced", max_iter=5000, tol=1e-6).fit(x, y)
@@ -148,19 +158,18 @@ class Head:
 
 
 def fine_tune(weights, head: Head, maps, labels, options, seed: int):
-    """Trains block 5 and the head from where the head stands; each epoch meets each image once, in a view of its own."""
+    """Trains block 5 and the head from where the head stands; an epoch meets each image once, in a view of its own."""
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
     block5 = sequence(weights, [5])
-    linear = torch.nn.Linear(1024, len(head.regression.classes_))
+    linear = torch.nn.Linear(len(head.mean), len(head.regression.classes_))
     with torch.no_grad():
         linear.weight.copy_(torch.from_numpy(head.regression.coef_))
         linear.bias.copy_(torch.from_numpy(head.regression.intercept_))
-    mean, scale = torch.from_numpy(head.mean), torch.from_numpy(head.scale)
+    mean, scale = torch.from_numpy(head.mean).float(), torch.from_numpy(head.scale).float()
 
     def logits(x):
-        features = torch.cat([x.mean((2, 3)), block5(x).mean((2, 3))], 1)
-        return linear((features - mean) / scale)
+        return linear((pool(block5, x, options) - mean) / scale)
 
     counts = np.bincount(labels)
     class_weights = torch.tensor(len(labels) / (len(counts) * counts), dtype=torch.float32)
@@ -180,9 +189,9 @@ def fine_tune(weights, head: Head, maps, labels, options, seed: int):
     for _ in range(options.epochs):
         views = random.integers(0, maps.shape[1], len(maps))
         for chosen in np.array_split(random.permutation(len(maps)), math.ceil(len(maps) / options.batch)):
-            x = torch.from_numpy(maps[chosen, views[chosen]].astype(np.float32))
             y = torch.from_numpy(labels[chosen])
-            losses = F.cross_entropy(logits(x), y, reduction="none", label_smoothing=options.label_smoothing)
+            outputs = logits(as_tensor(maps[chosen, views[chosen]]))
+            losses = F.cross_entropy(outputs, y, reduction="none", label_smoothing=options.label_smoothing)
             loss = (losses * class_weights[y]).mean()
             optimizer.zero_grad()
             loss.backward()
@@ -192,7 +201,7 @@ def fine_tune(weights, head: Head, maps, labels, options, seed: int):
     @torch.no_grad()
     def predict(maps):
         parts = np.array_split(maps, math.ceil(len(maps) / 16))
-        return torch.cat([logits(torch.from_numpy(p.astype(np.float32))) for p in parts]).softmax(1).numpy()
+        return torch.cat([logits(as_tensor(part)) for part in parts]).softmax(1).numpy()
 
     return predict
 
@@ -239,6 +248,8 @@ def main() -> None:
     how.add_argument("--fine-tune", action="store_true")
     parser.add_argument("--views", type=int, default=5)
     parser.add_argument("--c", type=float, default=0.1)
+    parser.add_argument("--strips", type=int, choices=[1, 2, 7], default=1, help="vertical strips of block4_pool")
+    parser.add_argument("--log", type=float, default=0, help="take log(feature + this) of the averages; 0: do not")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--warmup", type=int, default=10)
@@ -264,14 +275,14 @@ def main() -> None:
     block5 = sequence(weights, [5])
     labels = labels_of(train)
     maps = block4_maps(weights, train, options.views, options)
-    features = pooled(block5, maps)
+    features = pooled(block5, maps, options)
 
     def learn(chosen: np.ndarray, seed: int):
         """A function from maps of plain views to probabilities."""
         head = Head(features[chosen], labels[chosen], options.c)
         if options.fine_tune:
             return fine_tune(weights, head, maps[chosen], labels[chosen], options, seed)
-        return lambda plain: head(pooled(block5, plain))
+        return lambda plain: head(pooled(block5, plain, options))
 
     def cross_validate(fold_of: np.ndarray, seed: int) -> dict:
         probabilities = np.zeros((len(train), len(classes)))
@@ -282,6 +293,7 @@ def main() -> None:
 
     recipe = "fine-tuned" if options.fine_tune else "head only"
     result: dict = {"recipe": recipe, "views": options.views, "c": options.c}
+    result |= {"strips": options.strips, "log": options.log}
     if folds:
         result |= cross_validate(np.array([folds[file] for file in train]), options.seed)
     elif options.shuffles:

@@ -20,11 +20,18 @@ interface Sampled {
   readonly float32Error: number;
 }
 
+/** Keras in single precision, and in double. */
 interface Recorded {
-  readonly loss: number;
+  readonly loss64: number;
   readonly gradients: Record<string, Sampled>;
-  readonly runs: Record<string, { losses: number[]; moved: Record<string, Sampled> }>;
+  readonly runs: Record<string, { losses: number[]; losses64: number[]; moved: Record<string, Sampled> }>;
 }
+
+/**
+ * A flipped ReLU or argmax moves what follows by more than rounding: where Keras' own single precision is further from
+ * its double precision than the tolerance, so may fovea's be.
+ */
+const allowed = (tolerance: number, float32Error: number) => Math.max(tolerance, 2 * float32Error);
 
 const json = goldenJson<
   Record<'default' | 'tutorial' | 'smooth', Recorded> & {
@@ -121,7 +128,8 @@ function outputOf(model: Model, name: string): SymbolicTensor {
   return tensor;
 }
 
-const ovals = { inputs: golden.images!, targets: oneHot(golden.labels!) };
+const keys = Array.from({ length: 8 }, (_, i) => `image ${i}`);
+const scans = { keys, inputs: golden.images!, targets: oneHot(golden.labels!) };
 const classWeight = Float32Array.from(json.classWeights);
 const weights = tensor(
   'float32',
@@ -132,7 +140,7 @@ const weights = tensor(
 const recipes = {
   default: {
     build: defaultRecipe,
-    batch: { ...ovals, weights } as Batch,
+    batch: { ...scans, weights } as Batch,
     tolerance: 3e-3,
     optimizers: {
       sgd: sgd({ learningRate: 1e-3 }),
@@ -145,7 +153,7 @@ const recipes = {
   },
   tutorial: {
     build: tutorialRecipe,
-    batch: ovals as Batch,
+    batch: scans as Batch,
     tolerance: 3e-3,
     optimizers: { sgd: sgd({ learningRate: 1e-3 }), adam: adam({ learningRate: 1e-3 }) },
   },
@@ -185,11 +193,11 @@ describe('VGG16’s features', () => {
       (value, i) => value * deviation[i % 1024]! + floats('default/mean')[i % 1024]!,
     );
     const part = (from: number) => averages.filter((_, i) => i % 1024 >= from && i % 1024 < from + 512);
-      console.log(
-        'features',
-        relativeError(part(0), floats('features/default/block4Average')),
-        relativeError(part(512), floats('features/default/block5Average')),
-      );
+    console.log(
+      'features',
+      relativeError(part(0), floats('features/default/block4Average')),
+      relativeError(part(512), floats('features/default/block5Average')),
+    );
     expect(relativeError(part(0), floats('features/default/block4Average'))).toBeLessThan(1e-4);
     expect(relativeError(part(512), floats('features/default/block5Average'))).toBeLessThan(1e-4);
   });
@@ -219,13 +227,14 @@ describe.each(['default', 'tutorial', 'smooth'] as const)('recipe %s', (recipe) 
     const examples = batch.targets.shape[0]!;
     const ones = tensor('float32', [examples], new Float32Array(examples).fill(1));
     const { loss } = await program.run({ ...feeds, targets: batch.targets, weights: batch.weights ?? ones });
-    expect(Math.abs((loss!.data[0] as number) / recorded.loss - 1)).toBeLessThan(1e-4);
-    for (const [path, { sample, stride }] of Object.entries(recorded.gradients)) {
-      const gradient = (await device.getState([`${path}/gradient`]))[`${path}/gradient`]!;
-      expect(
-        relativeError(sampled(gradient.data as Float32Array, stride), floats(sample)),
-        path,
-      ).toBeLessThan(tolerance);
+    expect(Math.abs((loss!.data[0] as number) / recorded.loss64 - 1)).toBeLessThan(1e-4);
+    for (const [path, { sample, stride, float32Error }] of Object.entries(recorded.gradients)) {
+      const { [`${path}/gradient`]: gradient } = await device.getState([`${path}/gradient`]);
+      const error = relativeError(
+        sampled(gradient!.data as Float32Array, stride),
+        floats(`${sample}/float64`),
+      );
+      expect(error, path).toBeLessThan(allowed(tolerance, float32Error));
     }
     await device.close();
   });
@@ -242,11 +251,11 @@ describe.each(['default', 'tutorial', 'smooth'] as const)('recipe %s', (recipe) 
     const { loss } = await model.evaluate(data);
     const run = recorded.runs[name]!;
     const found = [...history.epochs.map((logs) => logs.loss!), loss!];
-    run.losses.forEach((expected, i) => {
-      expect(
-        Math.abs(found[i]! - expected) / Math.max(expected, 1e-3),
-        `loss ${i}: ${found[i]} for ${expected}`,
-      ).toBeLessThan(i === 0 ? 1e-4 : 5e-3);
+    run.losses64.forEach((expected, i) => {
+      const error = Math.abs(found[i]! - expected) / Math.max(1, expected);
+      expect(error, `loss ${i}: ${found[i]} for ${expected}`).toBeLessThan(
+        allowed(1e-4, Math.abs(run.losses[i]! - expected) / Math.max(1, expected)),
+      );
     });
     for (const [path, { sample, stride, float32Error }] of Object.entries(run.moved)) {
       const { data: after } = model.weights.find((weight) => weight.path === path)!
@@ -255,15 +264,8 @@ describe.each(['default', 'tutorial', 'smooth'] as const)('recipe %s', (recipe) 
         after.map((value, i) => value - before.get(path)![i]!),
         stride,
       );
-      const allowed = Math.max(name === 'sgd' ? 4e-3 : 3e-2, 3 * float32Error);
-        console.log(
-          recipe,
-          name,
-          path,
-          relativeError(moved, floats(sample)).toExponential(2),
-          float32Error.toExponential(2),
-        );
-      expect(relativeError(moved, floats(sample)), path).toBeLessThan(allowed);
+      const error = relativeError(moved, floats(`${sample}/float64`));
+      expect(error, path).toBeLessThan(allowed(name === 'sgd' ? 3e-3 : 3e-2, float32Error));
     }
     await model.dispose();
   });

@@ -7,12 +7,20 @@ const seed = wholeNumber('--seed', 0, Number.MAX_SAFE_INTEGER);
 const rate = decimal('--learning-rate', 'above 0', (value) => value > 0);
 
 it('takes every whole number of the range as it is', () => {
-  fc.assert(fc.property(fc.maxSafeNat(), (n) => expect(seed(String(n))).toBe(n)));
+  fc.assert(
+    fc.property(fc.maxSafeNat(), (n) => {
+      expect(seed(String(n))).toBe(n);
+    }),
+  );
 });
 
 it('takes every number that JavaScript prints', () => {
   const positive = fc.double({ noNaN: true, noDefaultInfinity: true, min: Number.MIN_VALUE });
-  fc.assert(fc.property(positive, (x) => expect(rate(String(x))).toBe(x)));
+  fc.assert(
+    fc.property(positive, (x) => {
+      expect(rate(String(x))).toBe(x);
+    }),
+  );
 });
 
 it.each(['', ' 1', '1 ', '-1', '+1', '1.5', '1e3', '0x10', 'Infinity', 'NaN', '9007199254740993', '١'])(

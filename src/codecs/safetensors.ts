@@ -2,6 +2,7 @@ import { arrayTypes, bytesPerElement, type DType } from '../core/dtype.ts';
 import { DataError, errorMessage, UsageError } from '../core/errors.ts';
 import { formatShape } from '../core/shape.ts';
 import { bytesOf, elementCount, type Tensor, tensor } from '../core/tensor.ts';
+import { atOnce, concatenated } from '../core/turns.ts';
 
 /**
  * Files of named tensors: eight bytes with the header's length, a header in JSON, then the tensors' bytes one after
@@ -45,14 +46,7 @@ export function encodeSafetensors(
   tensors: Readonly<Record<string, Tensor>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
-  const pieces = encodeSafetensorsPieces(tensors, metadata);
-  const file = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    file.set(piece, at);
-    at += piece.length;
-  }
-  return file;
+  return atOnce(concatenated(encodeSafetensorsPieces(tensors, metadata)));
 }
 
 /** The same as consecutive pieces of the file, for writing: the header, then each tensor's data, not copied. */

@@ -43,13 +43,14 @@ describe('createFolderWhole', () => {
     const path = join(folder, 'model');
     const writer = await createFolderWhole(path);
     await writer.write('a', 'one');
-    await writer.write('b', Uint8Array.of(1, 2));
+    await writer.write('b', [Uint8Array.of(1), Uint8Array.of(), Uint8Array.of(2)]);
     expect(await readdir(folder)).not.toContain('model');
     await writer.commit();
     await writer.discard();
     expect(await readdir(folder)).toEqual(['model']);
     expect(await readdir(path)).toEqual(['a', 'b']);
     expect(await readFile(join(path, 'a'), 'utf8')).toBe('one');
+    expect(await readFile(join(path, 'b'))).toEqual(Buffer.of(1, 2));
   });
 
   it('removes everything when discarded', async () => {

@@ -25,6 +25,8 @@ export interface CheckOptions {
   /** Refuse the data for one unreadable file, where otherwise it is left out. */
   readonly strict?: boolean;
   readonly onProgress?: (checked: number, total: number) => void;
+  /** Ends the check with its reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface CheckOptions {
  * @throws {DataError} when `strict` and a file cannot be read, when none can, or when none of a class in `train` can
  */
 export async function checkImages(folder: LabelledFolder, options: CheckOptions): Promise<CheckedFolder> {
-  const { pool, strict = false, onProgress } = options;
+  const { pool, strict = false, onProgress, signal } = options;
   const files = partNames.flatMap((part) => (folder[part] ?? []).map((image) => ({ part, image })));
   const unreadable: UnreadableFile[] = [];
   const parts = new Map<PartName, LabelledImage[]>();
@@ -55,6 +57,7 @@ export async function checkImages(folder: LabelledFolder, options: CheckOptions)
     { numParallelCalls: 2 * pool.threads },
   );
   for await (const result of checks) {
+    signal?.throwIfAborted();
     if (result.readable) {
       parts.get(result.part)!.push(result.image);
       if (result.channels === 3) channels = 3;

@@ -84,10 +84,9 @@ export function imageDataset(
   const { batchSize = 32, dropRemainder = false, shuffleSeed, buffers = new BufferPool() } = options;
   const request = { height, width, channels, resize };
   const look = views && { seed: views.seed, ranges: views.ranges ?? defaultViewRanges };
-  const suffix = createHash('sha1')
-    .update(JSON.stringify([request, look]))
-    .digest('hex')
-    .slice(0, 8);
+  const tag = (...parts: unknown[]): string =>
+    createHash('sha1').update(JSON.stringify(parts)).digest('hex').slice(0, 8);
+  const [plainTag, viewTag] = [tag(request), tag(request, look)];
 
   const read = async (rows: readonly ChosenView[]): Promise<Tensor<'uint8'>> => {
     const pixels = await Promise.all(
@@ -112,7 +111,9 @@ export function imageDataset(
   return ordered.batch(batchSize, { dropRemainder }).map((rows): ImageBatch => {
     const labels = Int32Array.from(rows, ({ index }) => images[index]!.label);
     return {
-      keys: rows.map(({ index, view }) => `${images[index]!.path} ${view} ${suffix}`),
+      keys: rows.map(
+        ({ index, view }) => `${images[index]!.path} ${view} ${view === 0 ? plainTag : viewTag}`,
+      ),
       inputs: () => read(rows),
       recycle: (buffer) => buffers.give(buffer),
       targets: oneHot(labels, classes),

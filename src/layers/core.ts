@@ -6,7 +6,7 @@ import { floats, type Tensor } from '../core/tensor.ts';
 import { constant } from '../graph/leaves.ts';
 import type { Value } from '../graph/value.ts';
 import type { InitializerName } from '../initializers/initializers.ts';
-import { add, div, maximum, sqrt, sub } from '../ops/elementwise.ts';
+import { add, div, log, maximum, sqrt, sub } from '../ops/elementwise.ts';
 import { matMul } from '../ops/linear.ts';
 import { concat, reshape } from '../ops/shaping.ts';
 import { dropout } from '../ops/threefry.ts';
@@ -182,12 +182,43 @@ export class Concatenate extends Layer {
     this.#axis = config.axis ?? -1;
   }
 
+  protected override get merges(): boolean {
+    return true;
+  }
+
   call(inputs: readonly Value[]): Value {
     return concat(...inputs, { axis: this.#axis });
   }
 
   getConfig() {
     return { ...this.baseConfig(), axis: this.#axis };
+  }
+}
+
+export interface LogarithmConfig extends LayerConfig {
+  /** Added first, so that zero has a logarithm. Default 1. */
+  readonly offset?: number;
+}
+
+/** log(x + offset), of what is never negative, such as averaged activations. Keras has no such layer. */
+export class Logarithm extends Layer {
+  readonly className = 'Logarithm';
+  readonly #offset: number;
+
+  constructor(config: LogarithmConfig = {}) {
+    super(config);
+    this.#offset = config.offset ?? 1;
+    if (!(this.#offset > 0)) {
+      throw new UsageError(`layer '${this.name}': offset must be above 0, got ${this.#offset}`);
+    }
+  }
+
+  call([x]: readonly [Value]): Value {
+    return log(add(x, constant(this.#offset)));
+  }
+
+  getConfig() {
+    return { ...this.baseConfig(), offset: this.#offset };
   }
 }
 
@@ -212,7 +243,7 @@ export class Normalization extends Layer {
   }
 
   /**
-   * Takes mean and variance of each channel from rows of data.
+   * Takes mean and variance of each channel from rows of data; a channel that does not vary is given the variance 1.
    *
    * @param data [rows, channels]
    * @throws {ShapeError} when the channels differ
@@ -228,8 +259,10 @@ export class Normalization extends Layer {
     for (let i = 0; i < data.data.length; i++) mean[i % channels]! += data.data[i]! / rows;
     for (let i = 0; i < data.data.length; i++)
       variance[i % channels]! += (data.data[i]! - mean[i % channels]!) ** 2 / rows;
+    // A channel that never varies here is only centred: its first deviation must not be blown up.
+    const least = variance.reduce((sum, v) => sum + v / channels, 0) * 1e-6;
     this.#mean.value = floats(mean);
-    this.#variance!.value = floats(variance);
+    this.#variance!.value = floats(variance.map((v) => (v > least ? v : 1)));
   }
 
   getConfig() {

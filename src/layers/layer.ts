@@ -15,7 +15,8 @@ export interface Weight {
   readonly initializer: InitializerName;
   /** False for what training never changes, such as the statistics of a normalization. */
   readonly trainable: boolean;
-  readonly regularizer: Regularizer | undefined;
+  /** Its penalty is added to the loss from the next `compile` on. */
+  regularizer: Regularizer | undefined;
   /** float32, or float16 as it was read; absent until it is initialized or loaded. */
   value: Tensor | undefined;
 }
@@ -98,6 +99,11 @@ export abstract class Layer {
     return false;
   }
 
+  /** Whether the layer takes several inputs. */
+  protected get merges(): boolean {
+    return false;
+  }
+
   /** The weights that training changes at present. */
   get trainableWeights(): Weight[] {
     return this.trainable ? this.weights.filter((weight) => weight.trainable) : [];
@@ -116,12 +122,18 @@ export abstract class Layer {
    * Connects the layer to outputs of others.
    *
    * @throws {ShapeError} names the layer, when the shapes do not fit
+   * @throws {UsageError} for what is no layer's output, or several inputs of a layer that takes one
    */
   apply(inputs: SymbolicTensor | readonly SymbolicTensor[]): SymbolicTensor {
     const list = Array.isArray(inputs) ? (inputs as SymbolicTensor[]) : [inputs as SymbolicTensor];
     if (list.length === 0 || !list.every((tensor) => tensor?.layer instanceof Layer)) {
       throw new UsageError(
         `layer '${this.name}': apply takes outputs of other layers, such as layers.input({ shape })`,
+      );
+    }
+    if (list.length > 1 && !this.merges) {
+      throw new UsageError(
+        `layer '${this.name}': ${this.className} takes one input, got ${list.length}; put them together by layers.concatenate()`,
       );
     }
     try {

@@ -18,6 +18,8 @@ import {
   Flatten,
   type InputConfig,
   InputLayer,
+  Logarithm,
+  type LogarithmConfig,
   Normalization,
 } from './core.ts';
 import type { Layer, LayerConfig, SymbolicTensor } from './layer.ts';
@@ -35,6 +37,7 @@ export const globalAveragePooling2d = (config: LayerConfig = {}): GlobalAverageP
   new GlobalAveragePooling2D(config);
 export const concatenate = (config?: ConcatenateConfig): Concatenate => new Concatenate(config);
 export const normalization = (config: LayerConfig = {}): Normalization => new Normalization(config);
+export const logarithm = (config?: LogarithmConfig): Logarithm => new Logarithm(config);
 export const flatten = (config: LayerConfig = {}): Flatten => new Flatten(config);
 export const dense = (config: DenseConfig): Dense => new Dense(config);
 export const dropout = (config: DropoutConfig): Dropout => new Dropout(config);
@@ -50,6 +53,7 @@ export const layerClasses: Readonly<Record<string, new (config: never) => Layer>
   GlobalAveragePooling2D,
   Concatenate,
   Normalization,
+  Logarithm,
   Flatten,
   Dense,
   Dropout,

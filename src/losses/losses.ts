@@ -2,7 +2,7 @@ import { ShapeError } from '../core/errors.ts';
 import { sameShape } from '../core/shape.ts';
 import { constant } from '../graph/leaves.ts';
 import type { Value } from '../graph/value.ts';
-import { div, log, maximum, mul, neg, sub } from '../ops/elementwise.ts';
+import { div, log, maximum, mul, neg } from '../ops/elementwise.ts';
 import { reduceSum } from '../ops/reduce.ts';
 import { softmax, softmaxCrossEntropy } from '../ops/softmax.ts';
 
@@ -30,7 +30,7 @@ export const categoricalCrossentropy: Loss = (targets, predictions) => {
 
 function clip(probabilities: Value): Value {
   const above = maximum(probabilities, constant(epsilon));
-  return sub(constant(1), maximum(sub(constant(1), above), constant(epsilon))); // min(p, 1 − ε)
+  return neg(maximum(neg(above), constant(epsilon - 1))); // min(p, 1 − ε), and no digit of a small p is lost
 }
 
 /** Losses by Keras' names. */

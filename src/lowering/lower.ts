@@ -1,4 +1,5 @@
 import { sameShape } from '../core/shape.ts';
+import { atOnce, type Steps } from '../core/turns.ts';
 import { topologicalOrder, Value } from '../graph/value.ts';
 import {
   type ConvAttributes,
@@ -64,7 +65,7 @@ const rules = new Map<Value['op'], Rule>([
       return asPlain(convRule(shape).filterGradient(x!, dy!, shape));
     },
   ],
-  [maxPool2d.op, (node, [x]) => lowerMaxPool(x!, windowOfPool(node), pooledSize(node))],
+  [maxPool2d.op, (node, [x], purpose) => lowerMaxPool(x!, windowOfPool(node), pooledSize(node), purpose)],
   [averagePool2d.op, (node, [x]) => lowerAveragePool(x!, windowOfPool(node), pooledSize(node))],
   [maxPool2dGradient.op, (node, [dy, x, y]) => lowerMaxPoolGradient(dy!, x!, y!, windowOfPool(node))],
   [averagePool2dGradient.op, (node, [dy, x]) => lowerAveragePoolGradient(dy!, x!, windowOfPool(node))],
@@ -138,6 +139,11 @@ function rebuilt(node: Value, inputs: readonly (Value | undefined)[]): Value {
  * @returns the lowered `outputs`, in their order and of their shapes
  */
 export function lower(outputs: readonly Value[], purpose: Purpose): Value[] {
+  return atOnce(lowerStepwise(outputs, purpose));
+}
+
+/** `lower` in steps: a large network takes a while. */
+export function* lowerStepwise(outputs: readonly Value[], purpose: Purpose): Steps<Value[]> {
   const lowered = new Map<Value, Lowered>();
   for (const node of topologicalOrder(outputs)) {
     const inputs = node.inputs.map((input) => input && lowered.get(input)!);
@@ -151,6 +157,7 @@ export function lower(outputs: readonly Value[], purpose: Purpose): Value[] {
         ),
       );
     lowered.set(node, result);
+    yield;
   }
   const results = outputs.map((output) => convert(lowered.get(output)!, plain).value);
   return purpose === 'portable' ? withPlainProducts(results) : results;

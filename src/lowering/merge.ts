@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { bytesOf, type Tensor } from '../core/tensor.ts';
+import { atOnce, type Steps } from '../core/turns.ts';
 import { constantTensor, isConstant, isInput } from '../graph/leaves.ts';
 import { topologicalOrder, Value } from '../graph/value.ts';
 
@@ -32,6 +33,10 @@ function nodeKey(node: Value, inputs: readonly (Value | undefined)[]): string {
 
 /** The same values, each computed once: equal nodes on equal inputs become one. */
 export function mergeCommon(outputs: readonly Value[]): Value[] {
+  return atOnce(mergeStepwise(outputs));
+}
+
+export function* mergeStepwise(outputs: readonly Value[]): Steps<Value[]> {
   const merged = new Map<Value, Value>();
   const byKey = new Map<string, Value>();
   for (const node of topologicalOrder(outputs)) {
@@ -46,6 +51,7 @@ export function mergeCommon(outputs: readonly Value[]): Value[] {
     const known = byKey.get(key) ?? candidate;
     byKey.set(key, known);
     merged.set(node, known);
+    yield;
   }
   return outputs.map((output) => merged.get(output)!);
 }

@@ -1,12 +1,13 @@
 import { UsageError } from '../core/errors.ts';
 import type { Tensor } from '../core/tensor.ts';
+import { atOnce, type Steps } from '../core/turns.ts';
 import { constantTensor, inputName, isConstant, isInput } from '../graph/leaves.ts';
 import { type OnnxAttribute, topologicalOrder, type Value } from '../graph/value.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Attribute, Model, Node } from '../onnx/model.ts';
 import { dataTypes } from '../onnx/proto.ts';
-import { lower } from './lower.ts';
-import { mergeCommon } from './merge.ts';
+import { lowerStepwise } from './lower.ts';
+import { mergeStepwise } from './merge.ts';
 import type { Purpose } from './tiling-table.ts';
 
 /** A graph by its named outputs. Its inputs are the `input`s that they depend on. */
@@ -40,11 +41,16 @@ function attribute(value: OnnxAttribute): Attribute {
  *
  * @throws {UsageError} when two inputs, constants or outputs have the same name
  */
-export function toModel(
+export function toModel(graph: GraphSpec, options?: ModelOptions): Model {
+  return atOnce(toModelStepwise(graph, options));
+}
+
+/** `toModel` in steps: a large network takes a while. */
+export function* toModelStepwise(
   { name, outputs }: GraphSpec,
   { purpose = 'portable', metadata }: ModelOptions = {},
-): Model {
-  const lowered = mergeCommon(lower(Object.values(outputs), purpose));
+): Steps<Model> {
+  const lowered = yield* mergeStepwise(yield* lowerStepwise(Object.values(outputs), purpose));
   const names = new Map<Value, string>();
   const nodes: Node[] = [];
   const initializers: Record<string, Tensor> = {};

@@ -1,9 +1,10 @@
+import { divideDims, multiplyDims } from '../core/shape.ts';
 import { tensor } from '../core/tensor.ts';
 import { constant } from '../graph/leaves.ts';
 import type { Value } from '../graph/value.ts';
 import type { Window } from '../ops/conv.ts';
-import { div, equal, mask, mul, sub } from '../ops/elementwise.ts';
-import { concat } from '../ops/shaping.ts';
+import { add, div, equal, mask, mul, relu, sub } from '../ops/elementwise.ts';
+import { concat, gather, reshape } from '../ops/shaping.ts';
 import {
   batchOf,
   channelsFirst,
@@ -14,9 +15,11 @@ import {
   rowOrder,
   rowsOf,
   sizeOfImages,
+  tiles,
 } from './layout.ts';
 import { maxOf, onnxAveragePool, onnxMaxPool, sumOf } from './onnx-ops.ts';
 import { pick } from './rows.ts';
+import type { Purpose } from './tiling-table.ts';
 
 type PoolShape = readonly [height: number, width: number];
 
@@ -47,12 +50,56 @@ function shifts(x: Lowered, window: Window, [height, width]: PoolShape, fill: nu
   );
 }
 
-export function lowerMaxPool(x: Lowered, window: Window, output: PoolShape): Lowered {
+export function lowerMaxPool(x: Lowered, window: Window, output: PoolShape, purpose: Purpose): Lowered {
   const shape = [batchOf(x), ...output, x.shape[3]!];
   if (x.layout.kind === 'channelsFirst') {
     return { value: onnxMaxPool(x.value, { window, output }), layout: channelsFirst, shape, clean: true };
   }
-  return fromRows(maxOf(...shifts(x, window, output, Number.NEGATIVE_INFINITY)), plain, shape, true);
+  // Without gradients nothing else needs the unpooled activations: pool first, and activate a quarter of them.
+  const { inner, again } =
+    purpose === 'frozen' && x.layout.kind === 'tiles' ? belowActivation(x) : { inner: x, again: same };
+  const pooled =
+    poolTiles(inner, window, output) ??
+    fromRows(maxOf(...shifts(inner, window, output, Number.NEGATIVE_INFINITY)), plain, shape, true);
+  return { ...pooled, value: again(pooled.value) };
+}
+
+const same = (value: Value): Value => value;
+
+/** What ReLU and a bias were applied to, and how to apply them again: the maximum commutes with both. */
+function belowActivation(x: Lowered): { inner: Lowered; again: (value: Value) => Value } {
+  const { op, inputs } = x.value;
+  if (op === relu.op) {
+    const { inner, again } = belowActivation({ ...x, value: inputs[0]! });
+    return { inner, again: (value) => relu(again(value)) };
+  }
+  const [rows, bias] = inputs;
+  if (op === add.op && bias!.rank === 1 && rows!.rank === x.value.rank) {
+    return { inner: { ...x, value: rows! }, again: (value) => add(value, bias!) };
+  }
+  return { inner: x, again: same };
+}
+
+/** Pools of 2×2 within tiles of even size: the four pixels of a window are in whole blocks of rows. */
+function poolTiles(x: Lowered, { kernel, strides, pads }: Window, output: PoolShape): Lowered | undefined {
+  if (x.layout.kind !== 'tiles' || x.layout.size % 2 !== 0) return undefined;
+  if ([...kernel, ...strides].some((size) => size !== 2) || pads.some((amount) => amount !== 0))
+    return undefined;
+  const [height, width, channels] = sizeOfImages(x);
+  if (height % 2 !== 0 || width % 2 !== 0) return undefined;
+  const { size } = x.layout;
+  const half = size / 2;
+  const perPlace = divideDims(x.value.shape[0]!, size * size)!;
+  const places = reshape(x.value, { shape: [size * size, multiplyDims(perPlace, channels)] });
+  const corners = offsets({ kernel, strides, pads, dilations: [1, 1] }).map(([i, j]) => {
+    const rows = Int32Array.from(
+      { length: half * half },
+      (_, at) => (2 * Math.floor(at / half) + i) * size + 2 * (at % half) + j,
+    );
+    return gather(places, constant(tensor('int32', [rows.length], rows)), { axis: 0 });
+  });
+  const rows = reshape(maxOf(...corners), { shape: [multiplyDims(half * half, perPlace), channels] });
+  return fromRows(rows, tiles(half), [batchOf(x), ...output, channels], x.clean);
 }
 
 export function lowerAveragePool(x: Lowered, window: Window, output: PoolShape): Lowered {

@@ -2,8 +2,9 @@ import { arrayTypes, bytesPerElement } from '../core/dtype.ts';
 import { type Tensor, tensor } from '../core/tensor.ts';
 import { input } from '../graph/leaves.ts';
 import type { SymbolicTensor } from '../layers/layer.ts';
-import type { Device, Program } from '../runtime/device.ts';
+import type { Device, ProgramSpec } from '../runtime/device.ts';
 import type { Batch } from '../training/trainable.ts';
+import { type Compiled, ProgramCache } from './program-cache.ts';
 import { between, forward } from './topology.ts';
 import { constantWeight, versionOf } from './weights.ts';
 
@@ -23,16 +24,15 @@ interface Kept {
  * to a limit, and later tensors are computed from earlier ones where that is possible.
  */
 export class Features {
-  readonly #device: Device;
   readonly #limit: number;
   readonly #kept = new Map<SymbolicTensor, Kept>();
-  readonly #programs = new Map<string, Promise<Program>>();
+  readonly #programs: ProgramCache;
   #bytes = 0;
 
   /** @param limit how many bytes may be kept */
   constructor(device: Device, limit: number) {
-    this.#device = device;
     this.#limit = limit;
+    this.#programs = new ProgramCache(device);
   }
 
   /**
@@ -57,15 +57,6 @@ export class Features {
     return wanted.map((tensor) => found.get(tensor)!);
   }
 
-  /** Forgets what was kept. */
-  async dispose(): Promise<void> {
-    this.#kept.clear();
-    this.#bytes = 0;
-    const programs = [...this.#programs.values()];
-    this.#programs.clear();
-    for (const program of await Promise.all(programs)) await program.dispose();
-  }
-
   async #compute(
     batch: Batch,
     missing: readonly SymbolicTensor[],
@@ -80,7 +71,7 @@ export class Features {
     for (const tensor of missing)
       if (tensor.inputs.length === 0) found.set(tensor, feeds[`source/${tensor.id}`]!);
     if (computed.length === 0) return;
-    const program = await this.#program(computed, sources);
+    const { program } = await this.#program(computed, sources);
     // Pixels are the model's own input here, unless the tail wants them too.
     const pixels = sources.filter((source) => source.inputs.length === 0 && !missing.includes(source));
     const results = await program.run(feeds, {
@@ -95,12 +86,13 @@ export class Features {
     }
   }
 
-  #program(outputs: readonly SymbolicTensor[], sources: readonly SymbolicTensor[]): Promise<Program> {
+  #program(
+    outputs: readonly SymbolicTensor[],
+    sources: readonly SymbolicTensor[],
+  ): Promise<Compiled<ProgramSpec>> {
     const layers = new Set(between(outputs, new Set(sources)).map(({ layer }) => layer));
     const ids = (tensors: readonly SymbolicTensor[]) => tensors.map(({ id }) => id).join(',');
-    const key = `${ids(outputs)} from ${ids(sources)} with ${versionOf(layers)}`;
-    let program = this.#programs.get(key);
-    if (!program) {
+    return this.#programs.get(`${ids(outputs)} from ${ids(sources)}`, versionOf(layers), () => {
       const given = new Map(
         sources.map((tensor) => [tensor, input(`source/${tensor.id}`, tensor.shape, tensor.dtype)]),
       );
@@ -111,14 +103,11 @@ export class Features {
           throw new Error(`layer '${name}' is random, and no part of a trunk`);
         },
       });
-      const named = Object.fromEntries(outputs.map((tensor, i) => [`feature/${tensor.id}`, values[i]!]));
-      program = this.#device.compile({
+      return {
         name: `trunk to ${outputs.map(({ layer }) => layer.name).join(', ')}`,
-        outputs: named,
-      });
-      this.#programs.set(key, program);
-    }
-    return program;
+        outputs: Object.fromEntries(outputs.map((tensor, i) => [`feature/${tensor.id}`, values[i]!])),
+      };
+    });
   }
 
   /** The kept rows of all these examples, if there are. */

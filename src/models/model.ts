@@ -127,9 +127,16 @@ export class Model {
     initialize(this.layers, seed);
   }
 
-  /** Says what to train by. The optimizer starts anew; weights stay. */
+  /**
+   * Says what to train by. The optimizer starts anew; weights stay.
+   *
+   * @throws {UsageError} when there is no such loss or metric
+   */
   compile({ optimizer, loss, metrics = [], seed = 0 }: CompileOptions): void {
-    const objective = { loss: losses[loss], metrics: metrics.map((name) => metricTable[name]) };
+    const objective = {
+      loss: entryOf(losses, loss, 'loss'),
+      metrics: metrics.map((name) => entryOf(metricTable, name, 'metric')),
+    };
     this.#training = { objective, optimizer, seed };
     this.#iterations = 0;
     this.initialize(seed);
@@ -144,6 +151,8 @@ export class Model {
    */
   async fit(data: Dataset<Batch>, options: FitOptions = {}): Promise<History> {
     const { epochs = 1, validationData, classWeight, callbacks = [], signal } = options;
+    if (!Number.isSafeInteger(epochs) || epochs < 0)
+      throw new UsageError(`fit: epochs must be a whole number from 0 on, got ${epochs}`);
     if (this.trainableWeights.length === 0)
       throw new UsageError(`model '${this.name}': no layer is trainable`);
     const training = this.#compiled('fit');
@@ -243,4 +252,9 @@ export class Model {
     this.#session ??= Session.open(this.outputs, threads, featureLimit);
     return this.#session;
   }
+}
+
+function entryOf<T>(table: Readonly<Record<string, T>>, name: string, what: string): T {
+  if (Object.hasOwn(table, name)) return table[name]!;
+  throw new UsageError(`compile: ${what} must be one of ${Object.keys(table).join(', ')}, got '${name}'`);
 }

@@ -6,6 +6,7 @@ import { Device, type Program } from '../runtime/device.ts';
 import type { Batch, Sums, Trainable } from '../training/trainable.ts';
 import { type Cut, cut } from './cut.ts';
 import { Features } from './features.ts';
+import { type Compiled, ProgramCache } from './program-cache.ts';
 import { names, type Objective, predictionStep, type Step, testStep, trainingStep } from './step.ts';
 import { asFloat32, versionOf } from './weights.ts';
 
@@ -24,11 +25,6 @@ export interface Training {
   readonly seed: number;
 }
 
-interface Compiled {
-  readonly step: Step;
-  readonly program: Program;
-}
-
 /**
  * A model on a device: programs, what the device holds of the weights, and the features that are kept. The weights of
  * layers are the truth, but while training runs the device's are, until `download`.
@@ -37,13 +33,14 @@ export class Session {
   readonly features: Features;
   readonly #device: Device;
   readonly #output: SymbolicTensor;
-  readonly #programs = new Map<string, Promise<Compiled>>();
+  readonly #programs: ProgramCache;
   readonly #uploaded = new Map<Weight, Tensor>();
   readonly #slots = new Set<string>();
 
   constructor(device: Device, output: SymbolicTensor, featureLimit: number) {
     this.#device = device;
     this.#output = output;
+    this.#programs = new ProgramCache(device);
     this.features = new Features(device, featureLimit);
   }
 
@@ -70,18 +67,18 @@ export class Session {
     return {
       prepare: (batch) => this.#prepare(batch, where, classWeight),
       trainStep: async (batch) => {
-        const { step, program } = await this.#program(training, 'train', where, () =>
+        const { spec, program } = await this.#program(training, 'train', where, () =>
           trainingStep(this.#output, where, objective, optimizer),
         );
-        await this.#upload(step.weights, optimizer.slots);
-        const feeds = stepFeeds(training, step, nextStep());
+        await this.#upload(spec.weights, optimizer.slots);
+        const feeds = stepFeeds(training, spec, nextStep());
         return sumsOf(await this.#run(program, batch, feeds), batch);
       },
       testStep: async (batch) => {
-        const { step, program } = await this.#program(training, 'test', where, () =>
+        const { spec, program } = await this.#program(training, 'test', where, () =>
           testStep(this.#output, where, objective),
         );
-        await this.#upload(step.weights);
+        await this.#upload(spec.weights);
         return sumsOf(await this.#run(program, batch), batch);
       },
     };
@@ -91,10 +88,10 @@ export class Session {
     const where = cut([this.#output]);
     const features = await this.features.of(batch, where.frontier);
     if (where.tail.size === 0) return features[0] as Tensor<'float32'>;
-    const { step, program } = await this.#program(this, 'predict', where, () =>
+    const { spec, program } = await this.#program(this, 'predict', where, () =>
       predictionStep(this.#output, where),
     );
-    await this.#upload(step.weights);
+    await this.#upload(spec.weights);
     const { predictions } = await program.run(byName(where, features));
     return predictions as Tensor<'float32'>;
   }
@@ -136,18 +133,16 @@ export class Session {
   }
 
   /** The program of one purpose at this cut, compiled when it is first needed. */
-  async #program(owner: object, kind: string, where: Cut, describe: () => Step): Promise<Compiled> {
-    const frozen = [...where.tail]
-      .map(({ layer }) => layer)
-      .filter((layer) => layer.trainableWeights.length === 0);
-    const key = `${kind} ${ownerId(owner)} ${where.frontier.map(({ id }) => id)} with ${versionOf(frozen)}`;
-    let compiled = this.#programs.get(key);
-    if (!compiled) {
-      const step = describe();
-      compiled = this.#device.compile(step).then((program) => ({ step, program }));
-      this.#programs.set(key, compiled);
-    }
-    return compiled;
+  #program(owner: object, purpose: string, where: Cut, describe: () => Step): Promise<Compiled<Step>> {
+    const tail = [...where.tail].map(({ layer }) => layer);
+    const trained = tail.flatMap((layer) => layer.trainableWeights.map(({ path }) => path));
+    const frozen = tail.filter((layer) => layer.trainableWeights.length === 0);
+    const places = where.frontier.map(({ id }) => id);
+    return this.#programs.get(
+      purpose,
+      [ownerId(owner), places, trained, versionOf(frozen)].join(' '),
+      describe,
+    );
   }
 
   /** Gives the device what it does not have yet: changed weights, new slots. One at a time, so that nothing blocks long. */

@@ -57,7 +57,7 @@ export interface ProgressEvent {
   readonly accuracy?: number;
 }
 
-export type Stage = 'check' | 'features' | 'head' | 'fine-tune' | 'test';
+export type Stage = 'check' | 'features' | 'head' | 'fine-tune' | 'test' | 'predict';
 
 export interface EpochEvent {
   readonly event: 'epoch';

@@ -1,3 +1,4 @@
+import { align, plural } from '../core/text.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { Interval } from './interval.ts';
 
@@ -32,16 +33,4 @@ export function evaluationTable(evaluation: Evaluation): string {
 function withInterval(value: number | null, interval: Interval | null): string {
   if (value === null || interval === null) return '–';
   return `${value.toFixed(2)} [${interval[0].toFixed(2)}, ${interval[1].toFixed(2)}]`;
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
-
-/** Rows as lines with aligned columns; `sides` has `l` or `r` for each column. */
-function align(rows: readonly (readonly string[])[], sides: string): string {
-  const widths = [...sides].map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  const line = (row: readonly string[]): string =>
-    row.map((cell, i) => (sides[i] === 'r' ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!))).join('  ');
-  return rows.map((row) => line(row).trimEnd()).join('\n');
 }

@@ -1,5 +1,6 @@
 import { DataError } from '../core/errors.ts';
 import { bytesOf, type Tensor } from '../core/tensor.ts';
+import { atOnce, concatenated } from '../core/turns.ts';
 import type { Attribute, Graph, Model, Node, ValueInfo } from './model.ts';
 import {
   type AttributeProto,
@@ -35,14 +36,7 @@ const maxBytes = 2 ** 31 - 1;
  * });
  */
 export function encodeModel(model: Model): Uint8Array<ArrayBuffer> {
-  const pieces = encodeModelPieces(model);
-  const file = new Uint8Array(byteLength(pieces));
-  let at = 0;
-  for (const piece of pieces) {
-    file.set(piece, at);
-    at += piece.length;
-  }
-  return file;
+  return atOnce(concatenated(encodeModelPieces(model)));
 }
 
 /** The same as consecutive pieces of the file, for writing: large tensors' data are pieces of their own, not copied. */

@@ -2,10 +2,12 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { ComputeError, errorMessage, UsageError } from '../core/errors.ts';
 import type { Tensor } from '../core/tensor.ts';
+import { concatenated, inTurns } from '../core/turns.ts';
 import { workerUrl } from '../core/workers.ts';
 import type { Value } from '../graph/value.ts';
-import { type GraphSpec, toOnnx } from '../lowering/model.ts';
+import { type GraphSpec, toModelStepwise } from '../lowering/model.ts';
 import type { Purpose } from '../lowering/tiling-table.ts';
+import { encodeModelPieces } from '../onnx/encode.ts';
 import type { Answer, Message, Reply, WireTensors, WorkerOptions } from './messages.ts';
 
 export interface DeviceOptions {
@@ -84,10 +86,13 @@ export class Device {
   async compile({ name, outputs, state = {}, purpose }: ProgramSpec): Promise<Program> {
     const next = Object.fromEntries(Object.entries(state).map(([key, value]) => [`next/${key}`, value]));
     const stateNames = Object.keys(state);
-    const bytes = toOnnx(
-      { name, outputs: { ...outputs, ...next } },
-      { purpose: purpose ?? (stateNames.length > 0 ? 'training' : 'frozen') },
+    const model = await inTurns(
+      toModelStepwise(
+        { name, outputs: { ...outputs, ...next } },
+        { purpose: purpose ?? (stateNames.length > 0 ? 'training' : 'frozen') },
+      ),
     );
+    const bytes = await inTurns(concatenated(encodeModelPieces(model)));
     const program = ++this.#programs;
     await this.#ask(
       name,

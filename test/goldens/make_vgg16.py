@@ -71,6 +71,14 @@ for recipe, inputs in preprocessed.items():
     tensors[f"features/{recipe}/block5Average"] = block5.mean((1, 2), dtype=np.float64).astype(np.float32)
     tensors[f"features/{recipe}/block5Pool"] = block5[:2]
 
+# The same trunk in double precision: single precision's own error is that of the whole network, not of its tail alone.
+keras.config.set_dtype_policy("float64")
+base64 = keras.applications.VGG16(include_top=False, weights=None, input_shape=(224, 224, 3))
+base64.set_weights(base.get_weights())
+trunk64 = keras.Model(base64.input, base64.get_layer("block4_pool").output)
+features64 = {recipe: trunk64(inputs.astype(np.float64)).numpy() for recipe, inputs in preprocessed.items()}
+keras.config.set_dtype_policy("float32")
+
 # The variance of a channel that is dark in all eight images would be no more than rounding: at least a thousandth
 # of the mean variance is kept, so that the standardised features are as well conditioned as those of a data set.
 both = np.concatenate([tensors["features/default/block4Average"], tensors["features/default/block5Average"]], axis=1)
@@ -155,15 +163,15 @@ def name_of(variable) -> str:
     return "/".join(variable.path.split("/")[-2:])
 
 
-def record(prefix: str, build, x, y, sample_weight, optimizers: dict) -> dict:
-    """Runs `build(dtype)` in both precisions with each of the optimizers, always from the same weights."""
+def record(prefix: str, build, inputs: dict, y, sample_weight, optimizers: dict) -> dict:
+    """Runs `build(dtype)` on `inputs[dtype]` with each of the optimizers, always from the same weights."""
     result = {"runs": {}}
     for run, (settings, make) in optimizers.items():
         outcomes = {}
         for dtype in ["float32", "float64"]:
             model = build(dtype)
             w = None if sample_weight is None else sample_weight.astype(dtype)
-            outcomes[dtype] = fit(model, x.astype(dtype), y.astype(dtype), w, make())
+            outcomes[dtype] = fit(model, inputs[dtype], y.astype(dtype), w, make())
         (losses, first, moved), (losses64, first64, moved64) = outcomes["float32"], outcomes["float64"]
         names = [name_of(variable) for variable in model.trainable_variables]
         result |= {
@@ -267,9 +275,11 @@ adam = (
     {"learningRate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7},
     lambda: [(keras.optimizers.Adam(1e-3), everything)],
 )
-x, y = features["default"], one_hot
+y = one_hot
+both_precisions = {recipe: {"float32": features[recipe], "float64": features64[recipe]} for recipe in features}
 smooth_x = generator("smooth/x").normal(size=(4, 24, 24, 3)).astype(np.float32)
 smooth_labels = np.array([2, 0, 3, 1], np.int32)
+smooth_inputs = {dtype: smooth_x.astype(dtype) for dtype in ["float32", "float64"]}
 tensors |= {"smooth/x": smooth_x, "smooth/labels": smooth_labels}
 smooth_sgd = ({"learningRate": 0.05}, lambda: [(keras.optimizers.SGD(0.05), everything)])
 structure = {
@@ -278,13 +288,15 @@ structure = {
     "files": [f"train/{p.parent.name}/{p.name}" for p in paths],
     "classWeights": [round(float(w), 6) for w in CLASS_WEIGHTS],
     "default": record(
-        "default", lambda d: tail("default", d), x, y, CLASS_WEIGHTS[labels], {"sgd": sgd, "adamw": adam_w}
+        "default", lambda d: tail("default", d), both_precisions["default"], y, CLASS_WEIGHTS[labels], {"sgd": sgd, "adamw": adam_w}
     ),
     "tutorial": record(
-        "tutorial", lambda d: tail("tutorial", d), features["tutorial"], y, None, {"sgd": sgd, "adam": adam}
+        "tutorial", lambda d: tail("tutorial", d), both_precisions["tutorial"], y, None, {"sgd": sgd, "adam": adam}
     ),
     "smoothLayers": SMOOTH_LAYERS,
-    "smooth": record("smooth", smooth_network, smooth_x, np.eye(4)[smooth_labels], None, {"sgd": smooth_sgd}),
+    "smooth": record(
+        "smooth", smooth_network, smooth_inputs, np.eye(4)[smooth_labels], None, {"sgd": smooth_sgd}
+    ),
 }
 save("vgg16", tensors, structure)
 for recipe in ["default", "tutorial", "smooth"]:

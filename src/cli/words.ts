@@ -1,0 +1,76 @@
+import { align, plural } from '../core/text.ts';
+import type { DataEvent, EpochEvent, PredictionEvent, Stage } from '../oct/events.ts';
+import { few, printable } from './text.ts';
+
+export const stageNames: Readonly<Record<Stage, string>> = {
+  check: 'checking the images',
+  features: 'computing features',
+  head: 'training the head',
+  'fine-tune': 'fine-tuning',
+  test: 'testing',
+  predict: 'predicting',
+};
+
+const patientsBy: Readonly<Record<DataEvent['patientsBy'], string>> = {
+  numbers: 'patients by the numbers in file names',
+  files: 'each file counted as a patient of its own',
+  both: 'patients by the numbers in file names; a file without one counted as a patient of its own',
+};
+
+const splitBy: Readonly<Record<DataEvent['split'], string | undefined>> = {
+  folders: undefined,
+  patients: 'parts divided by patient',
+  files: 'parts divided by file',
+};
+
+/** The data that was found, as a table, and what is wrong with it. */
+export function dataWords(event: DataEvent): string[] {
+  const { data, classes, parts, unreadable, leakedPatients } = event;
+  const header = ['', 'images', 'patients', ...classes.map(printable)];
+  const rows = parts.map(({ part, images, patients, perClass }) => [
+    part,
+    ...[images, patients, ...perClass].map(String),
+  ]);
+  const how = [patientsBy[event.patientsBy], splitBy[event.split]].filter((words) => words !== undefined);
+  const lines = [
+    `Data: ${printable(data)} (${how.join('; ')})`,
+    '',
+    align([header, ...rows], `l${'r'.repeat(header.length - 1)}`),
+    '',
+  ];
+  if (unreadable.length > 0) {
+    lines.push(`${plural(unreadable.length, 'file')} cannot be read and ${are(unreadable.length)} left out:`);
+    for (const { file, reason } of unreadable.slice(0, 10)) {
+      lines.push(`  ${printable(file)}: ${printable(reason)}`);
+    }
+    if (unreadable.length > 10) lines.push(`  … and ${unreadable.length - 10} more (--json lists all)`);
+  }
+  if (leakedPatients.length > 0) {
+    lines.push(
+      `Warning: ${plural(leakedPatients.length, 'patient')} of train/ ${are(leakedPatients.length)} in test/ too, so the ` +
+        `result will look better than it is: ${few(leakedPatients.map(printable), 5)}`,
+    );
+  }
+  return lines;
+}
+
+/** What an epoch came to: `fine-tuning 2/6: loss 0.41, accuracy 0.88, 31 images/s`. */
+export function epochWords(event: EpochEvent): string {
+  const { stage, epoch, epochs, loss, accuracy, validationLoss, validationAccuracy } = event;
+  const figures = [`loss ${loss.toFixed(3)}`, `accuracy ${accuracy.toFixed(3)}`];
+  if (validationLoss !== undefined) figures.push(`validation loss ${validationLoss.toFixed(3)}`);
+  if (validationAccuracy !== undefined) figures.push(`validation accuracy ${validationAccuracy.toFixed(3)}`);
+  // The head learns from kept features: how fast tells nothing.
+  if (stage === 'fine-tune') figures.push(`${event.imagesPerSecond.toFixed(1)} images/s`);
+  return `${stageNames[stage]} ${epoch}/${epochs}: ${figures.join(', ')}`;
+}
+
+/** A prediction: the label, how probable it is, the file. */
+export function predictionWords({ file, label, probabilities }: PredictionEvent): string {
+  const width = Math.max(...Object.keys(probabilities).map((name) => printable(name).length));
+  return `${printable(label).padEnd(width)}  ${probabilities[label]!.toFixed(2)}  ${printable(file)}`;
+}
+
+function are(count: number): string {
+  return count === 1 ? 'is' : 'are';
+}

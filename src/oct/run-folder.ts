@@ -1,0 +1,208 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { z } from 'zod';
+import { decodeSafetensors, encodeSafetensorsPieces } from '../codecs/safetensors.ts';
+import { DataError, errorCode, errorMessage } from '../core/errors.ts';
+import type { FolderWriter } from '../core/files.ts';
+import { formatShape } from '../core/shape.ts';
+import { type ResizeMethod, resizeMethods } from '../images/resize.ts';
+import { checked } from '../models/checked.ts';
+import type { Model, ModelOptions } from '../models/model.ts';
+import { modelFromTopology, toPortableOnnx, topologyOf, weightsOf } from '../models/saving.ts';
+import { assignWeights } from '../models/weight-files.ts';
+import type { Evaluation } from './evaluation.ts';
+
+/** How a run came about, and what its model expects of images and says of them. */
+export interface RunDescription {
+  /** The pretrained network, such as `vgg16`. */
+  readonly backbone: string;
+  /** The recipe that trained it. */
+  readonly recipe: string;
+  /** In the order of the model's outputs. */
+  readonly classNames: readonly string[];
+  /** Height and width of images, pixels. */
+  readonly imageSize: readonly [number, number];
+  /** How images become that size. */
+  readonly resize: ResizeMethod;
+  /** Of the images that it was trained on: 1 grey, 3 RGB. */
+  readonly channels: 1 | 3;
+  /** The recipe's settings, for people and for training again. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** `config.json` of a run folder. */
+export interface RunConfig extends RunDescription {
+  /** Version of the folder's format. */
+  readonly format: 1;
+  /** The version of fovea that wrote it. */
+  readonly fovea: string;
+  /** SHA-256, in hexadecimal, of the files that make up the model. */
+  readonly checksums: { readonly [File in CheckedFile]: string };
+}
+
+export interface RunContents {
+  readonly model: Model;
+  readonly config: RunDescription;
+  /** What each epoch was like, in order; plain data. */
+  readonly history: readonly object[];
+  readonly evaluation: Evaluation | null;
+}
+
+const format = 1;
+const checkedFiles = ['weights.safetensors', 'topology.json'] as const;
+type CheckedFile = (typeof checkedFiles)[number];
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits');
+const pixels = z.int().positive();
+const configSchema: z.ZodType<RunConfig> = z.object({
+  format: z.literal(format),
+  fovea: z.string(),
+  backbone: z.string(),
+  recipe: z.string(),
+  classNames: z
+    .array(z.string())
+    .min(2)
+    .refine((names) => new Set(names).size === names.length, 'class names must differ'),
+  imageSize: z.tuple([pixels, pixels]),
+  resize: z.enum(resizeMethods),
+  channels: z.union([z.literal(1), z.literal(3)], { error: 'expected 1 or 3' }),
+  settings: z.record(z.string(), z.unknown()),
+  checksums: z.object({ 'weights.safetensors': sha256, 'topology.json': sha256 }),
+});
+
+/**
+ * Writes a trained model with all that belongs to it, and puts the folder in its place:
+ *
+ * - `model.onnx`: for any runtime, see `toPortableOnnx`; its metadata has the class names and the resize method
+ * - `weights.safetensors`, `topology.json`: for `readRun`
+ * - `config.json`: `RunConfig`
+ * - `history.jsonl`: one epoch a line
+ * - `metrics.json`: the evaluation, or null
+ *
+ * @param folder from `createFolderWhole`; where this throws, nothing has appeared, and `folder.discard()` tidies up
+ * @throws {SystemError} when the system refuses
+ * @example
+ * const folder = await createFolderWhole('runs/1'); // before training, as it may refuse
+ * await writeRun(folder, { model, config, history: history.epochs, evaluation });
+ */
+export async function writeRun(folder: FolderWriter, contents: RunContents): Promise<void> {
+  const { model, config, history, evaluation } = contents;
+  checkFit(model, config, folder.path);
+  const weights = encodeSafetensorsPieces(weightsOf(model));
+  const topology = new TextEncoder().encode(json(topologyOf(model)));
+  const checksums = {
+    'weights.safetensors': await sha256Of(weights),
+    'topology.json': await sha256Of([topology]),
+  };
+  const written: RunConfig = { format, fovea: await foveaVersion(), ...config, checksums };
+  const { classNames, resize } = config;
+  await folder.write('model.onnx', toPortableOnnx(model, { classNames, metadata: { resize } }));
+  await folder.write('weights.safetensors', weights);
+  await folder.write('topology.json', topology);
+  await folder.write('config.json', json(written));
+  await folder.write('history.jsonl', history.map((epoch) => `${JSON.stringify(epoch)}\n`).join(''));
+  await folder.write('metrics.json', json(evaluation));
+  await folder.commit();
+}
+
+/**
+ * Reads a run's model, ready to predict.
+ *
+ * @throws {DataError} names the file, what is wrong with it, and what to do
+ * @example const { model, config } = await readRun('runs/1', { threads: 2 });
+ */
+export async function readRun(
+  path: string,
+  options: Pick<ModelOptions, 'threads'> = {},
+): Promise<{ model: Model; config: RunConfig }> {
+  const config = parsedConfig(await readPart(path, 'config.json'), join(path, 'config.json'));
+  const [weights, topology] = await Promise.all(
+    checkedFiles.map(async (name) => {
+      const bytes = await readPart(path, name);
+      if ((await sha256Of([bytes])) !== config.checksums[name]) {
+        throw new DataError(
+          `${join(path, name)} is not the file that training wrote (its SHA-256 differs): it was cut short or altered; ${again}`,
+        );
+      }
+      return bytes;
+    }),
+  );
+  const topologyFile = join(path, 'topology.json');
+  const model = modelFromTopology(parsed(topology!, topologyFile), { where: topologyFile, ...options });
+  const weightsFile = join(path, 'weights.safetensors');
+  assignWeights(model.weights, decodeSafetensors(weights!, weightsFile).tensors, weightsFile);
+  checkFit(model, config, path);
+  return { model, config };
+}
+
+const again = 'fetch the folder again, or train again';
+
+/** The model has an output for each class and takes images of the size that the description says. */
+function checkFit(model: Model, { classNames, imageSize, channels }: RunDescription, where: string): void {
+  const expected = [
+    ['outputs', model.outputs.shape, ['batch', classNames.length]],
+    ['inputs', model.inputs.shape, ['batch', ...imageSize, channels]],
+  ] as const;
+  for (const [what, shape, wanted] of expected) {
+    const fits = wanted.every((dim, axis) => dim === shape[axis] || typeof shape[axis] === 'string');
+    if (fits && shape.length === wanted.length) continue;
+    throw new DataError(
+      `${where}: the model's ${what} are ${formatShape(shape)}, but its class names, image size and channels say ${formatShape(wanted)}`,
+    );
+  }
+}
+
+async function readPart(path: string, name: string): Promise<Uint8Array> {
+  try {
+    return await readFile(join(path, name));
+  } catch (error) {
+    const code = errorCode(error);
+    const why =
+      code === 'ENOENT' || code === 'ENOTDIR'
+        ? `${name} is not there; give the folder that a training wrote`
+        : errorMessage(error);
+    throw new DataError(`${path} cannot be read as a run: ${why}`, { cause: error });
+  }
+}
+
+function parsed(bytes: Uint8Array, where: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw new DataError(`${where} is not JSON: ${errorMessage(error)}; ${again}`, { cause: error });
+  }
+}
+
+function parsedConfig(bytes: Uint8Array, where: string): RunConfig {
+  const value = parsed(bytes, where);
+  const { format: version } = checked(z.looseObject({ format: z.int() }), value, where);
+  if (version > format) {
+    throw new DataError(
+      `${where}: the run has format ${version}, and this fovea reads up to ${format}; install a newer fovea`,
+    );
+  }
+  return checked(configSchema, value, where);
+}
+
+const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+
+/** So many bytes are hashed in a few milliseconds, and then others get their turn. */
+const hashedAtOnce = 4 * 2 ** 20;
+
+async function sha256Of(pieces: readonly Uint8Array[]): Promise<string> {
+  const hash = createHash('sha256');
+  for (const piece of pieces) {
+    for (let at = 0; at < piece.length; at += hashedAtOnce) {
+      hash.update(piece.subarray(at, at + hashedAtOnce));
+      await setImmediate();
+    }
+  }
+  return hash.digest('hex');
+}
+
+async function foveaVersion(): Promise<string> {
+  const manifest = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}

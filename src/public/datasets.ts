@@ -1,0 +1,18 @@
+/** Folders of labelled images, their patients, and batches of them. */
+export {
+  type CheckedFolder,
+  type CheckOptions,
+  checkImages,
+  type UnreadableFile,
+} from '../datasets/check-images.ts';
+export { balancedClassWeights, classCounts } from '../datasets/class-weights.ts';
+export {
+  type DatasetViews,
+  type ImageBatch,
+  type ImageDatasetOptions,
+  imageDataset,
+} from '../datasets/image-dataset.ts';
+export { type LabelledFolder, type PartName, scanLabelledFolder } from '../datasets/labelled-folder.ts';
+export type { LabelledImage } from '../datasets/labelled-image.ts';
+export { leakedPatients, patientFolds, patientOf, splitByPatient } from '../datasets/patients.ts';
+export { samplesPath } from '../datasets/samples.ts';
