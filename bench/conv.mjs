@@ -26,7 +26,11 @@ const layers = [
 const window = windowOf([3, 3], { pads: [1, 1, 1, 1] });
 const random = (shape) => {
   const size = shape.reduce((a, b) => a * b, 1);
-  return tensor('float32', shape, Float32Array.from({ length: size }, (_, i) => Math.sin(i * 12.9898) * 0.5));
+  return tensor(
+    'float32',
+    shape,
+    Float32Array.from({ length: size }, (_, i) => Math.sin(i * 12.9898) * 0.5),
+  );
 };
 const corner = (value) => slice(value, { starts: value.shape.map(() => 0), ends: value.shape.map(() => 1) });
 
@@ -34,7 +38,10 @@ function frozenGraph(m, [c, o, side], batch) {
   const w = constant(random([3, 3, c, o]), 'w');
   if (m === 0) {
     const x = input('x', [batch, c, side, side]);
-    const y = onnxConv(x, transpose(w, { perm: [3, 2, 0, 1] }), constant(random([o]), 'b'), { window, output: [side, side] });
+    const y = onnxConv(x, transpose(w, { perm: [3, 2, 0, 1] }), constant(random([o]), 'b'), {
+      window,
+      output: [side, side],
+    });
     return { outputs: { y: corner(relu(y)) }, feeds: { x: random([batch, c, side, side]) } };
   }
   const x = input('x', [batch, side, side, c]);
@@ -78,7 +85,9 @@ function trainingGraph(m, [c, o, side], batch) {
 const kind = process.argv[2] ?? 'frozen';
 const only = process.argv[3];
 const threads = Math.min(2, availableParallelism());
-console.log(`${cpus()[0].model.trim()}, ${threads} threads, ${kind}, ms per image (median of 7; GFLOP/s of the direct form)`);
+console.log(
+  `${cpus()[0].model.trim()}, ${threads} threads, ${kind}, ms per image (median of 7; GFLOP/s of the direct form)`,
+);
 for (const layer of layers) {
   const [c, o, side, frozenBatch] = layer;
   if (only && !`${c}→${o} ${side}`.includes(only)) continue;

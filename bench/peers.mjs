@@ -33,7 +33,9 @@ const weights = fileURLToPath(new URL('../weights/vgg16-imagenet-notop.safetenso
 async function fovea() {
   const pixels = input({ shape: [224, 224, 3], dtype: 'uint8' });
   const base = await vgg16({ includeTop: false, inputTensor: preprocessInput(pixels) });
-  const outputs = dense({ units: 4, activation: 'softmax' }).apply(globalAveragePooling2d().apply(base.outputs));
+  const outputs = dense({ units: 4, activation: 'softmax' }).apply(
+    globalAveragePooling2d().apply(base.outputs),
+  );
   const model = new Model({ inputs: pixels, outputs });
   model.initialize(0);
   const session = await Session.open(outputs, threads, 0);
@@ -43,9 +45,14 @@ async function fovea() {
     seed: 0,
   };
   const setTrainable = (on) => {
-    for (const layer of model.layers) layer.trainable = on && (layer.name.startsWith('block5') || layer.name === 'dense');
+    for (const layer of model.layers)
+      layer.trainable = on && (layer.name.startsWith('block5') || layer.name === 'dense');
   };
-  const targets = tensor('float32', [batch, 4], new Float32Array(batch * 4).map((_, i) => (i % 4 === 0 ? 1 : 0)));
+  const targets = tensor(
+    'float32',
+    [batch, 4],
+    new Float32Array(batch * 4).map((_, i) => (i % 4 === 0 ? 1 : 0)),
+  );
   const newPixels = () => {
     const data = new Uint8Array(batch * 224 * 224 * 3);
     for (let i = 0; i < data.length; i++) data[i] = (Math.random() * 256) | 0;
@@ -83,7 +90,17 @@ async function fovea() {
 
 /** A peer in a process of its own, asked by lines of JSON. */
 async function peer(name) {
-  const args = ['bench/peers.py', '--peer', name, '--threads', `${threads}`, '--batch', `${batch}`, '--weights', weights];
+  const args = [
+    'bench/peers.py',
+    '--peer',
+    name,
+    '--threads',
+    `${threads}`,
+    '--batch',
+    `${batch}`,
+    '--weights',
+    weights,
+  ];
   const child = spawn(python(), args, {
     cwd: fileURLToPath(new URL('..', import.meta.url)),
     stdio: ['pipe', 'pipe', 'ignore'],
@@ -116,17 +133,24 @@ const kinds = ['step', 'forward', 'tail'];
 const times = Object.fromEntries(systems.map(({ name }) => [name, { step: [], forward: [], tail: [] }]));
 for (const system of systems) for (const kind of kinds) await system.run(kind, 2); // warm-up
 for (let round = 0; round < rounds; round++) {
-  for (const kind of kinds) for (const system of systems) times[system.name][kind].push(...(await system.run(kind, 1)));
+  for (const kind of kinds)
+    for (const system of systems) times[system.name][kind].push(...(await system.run(kind, 1)));
 }
 for (const system of systems) await system.close();
 
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 const rate = (name, kind) => (1000 * batch) / median(times[name][kind]);
-console.log(`\n${cpus()[0].model.trim()}, ${threads} threads, batch ${batch}, median of ${rounds} interleaved rounds, images/s`);
+console.log(
+  `\n${cpus()[0].model.trim()}, ${threads} threads, batch ${batch}, median of ${rounds} interleaved rounds, images/s`,
+);
 for (const { name, versions } of systems) {
-  console.log(`${name.padEnd(10)} ${kinds.map((kind) => `${kind} ${rate(name, kind).toFixed(1).padStart(6)}`).join('   ')}   ${JSON.stringify(versions)}`);
+  console.log(
+    `${name.padEnd(10)} ${kinds.map((kind) => `${kind} ${rate(name, kind).toFixed(1).padStart(6)}`).join('   ')}   ${JSON.stringify(versions)}`,
+  );
 }
 if (names.length > 0) {
   const best = (kind) => Math.max(...names.map((name) => rate(name, kind)));
-  console.log(`fovea against the better peer: ${kinds.map((kind) => `${kind} ${(rate('fovea', kind) / best(kind)).toFixed(2)}`).join('   ')}`);
+  console.log(
+    `fovea against the better peer: ${kinds.map((kind) => `${kind} ${(rate('fovea', kind) / best(kind)).toFixed(2)}`).join('   ')}`,
+  );
 }

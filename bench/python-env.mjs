@@ -10,7 +10,9 @@ export function python() {
   if (!existsSync(path)) {
     console.error('making a Python environment in .python (a few minutes, about 2 GB)');
     execFileSync('python3', ['-m', 'venv', `${root}.python`], { stdio: 'inherit' });
-    execFileSync(path, ['-m', 'pip', 'install', '-q', '-r', `${root}bench/requirements.txt`], { stdio: 'inherit' });
+    execFileSync(path, ['-m', 'pip', 'install', '-q', '-r', `${root}bench/requirements.txt`], {
+      stdio: 'inherit',
+    });
   }
   return path;
 }

@@ -52,7 +52,14 @@ const network = await buildNetwork(recipe, {
   featureLimit: 4 * 2 ** 30,
 });
 const pretrained = network.model.weights.map((weight) => weight.value);
-const pixels = { pool, classes: classNames.length, height: recipe.imageSize, width: recipe.imageSize, channels, resize: recipe.resize };
+const pixels = {
+  pool,
+  classes: classNames.length,
+  height: recipe.imageSize,
+  width: recipe.imageSize,
+  channels,
+  resize: recipe.resize,
+};
 
 /** Trains on all but one fold, and gives the probabilities of the true classes and whether the fold's images are right. */
 async function runFold(heldOut) {
@@ -61,7 +68,12 @@ async function runFold(heldOut) {
   });
   const train = images.filter((image) => !heldOut.includes(image));
   const listen = () => {};
-  const context = stageContext(network, recipe, { train, validation: [], channels, classNames }, { pool, seed, listen });
+  const context = stageContext(
+    network,
+    recipe,
+    { train, validation: [], channels, classNames },
+    { pool, seed, listen },
+  );
   await fitHead(context, values['fine-tune']);
   if (values['fine-tune']) await fineTune(context);
   const { data } = await network.model.predict(imageDataset(heldOut, { ...pixels, batchSize: 16 }));
@@ -76,7 +88,9 @@ const losses = [];
 for (let repeat = 0; repeat < Number(values.repeats); repeat++) {
   const folds = patientFolds(images, Number(values.folds), seed + repeat);
   if (values['folds-file'] && repeat === 0) {
-    const entries = folds.flatMap((fold, i) => fold.map(({ path }) => [relative(resolve(values.data), path), i]));
+    const entries = folds.flatMap((fold, i) =>
+      fold.map(({ path }) => [relative(resolve(values.data), path), i]),
+    );
     writeFileSync(values['folds-file'], `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`);
   }
   const results = [];
@@ -84,10 +98,23 @@ for (let repeat = 0; repeat < Number(values.repeats); repeat++) {
   const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
   accuracies.push(mean(results.map(({ right }) => (right ? 1 : 0))));
   losses.push(mean(results.map(({ likelihood }) => -Math.log(Math.max(likelihood, 1e-7)))));
-  console.log(JSON.stringify({ repeat, images: results.length, accuracy: accuracies.at(-1), loss: losses.at(-1) }));
+  console.log(
+    JSON.stringify({ repeat, images: results.length, accuracy: accuracies.at(-1), loss: losses.at(-1) }),
+  );
 }
 const mean = accuracies.reduce((a, b) => a + b, 0) / accuracies.length;
-const deviation = Math.sqrt(accuracies.reduce((sum, a) => sum + (a - mean) ** 2, 0) / Math.max(1, accuracies.length - 1));
-console.log(JSON.stringify({ part: values.part, views: recipe.views, c: recipe.headStage.c, mean, deviation, loss: losses.reduce((a, b) => a + b, 0) / losses.length }));
+const deviation = Math.sqrt(
+  accuracies.reduce((sum, a) => sum + (a - mean) ** 2, 0) / Math.max(1, accuracies.length - 1),
+);
+console.log(
+  JSON.stringify({
+    part: values.part,
+    views: recipe.views,
+    c: recipe.headStage.c,
+    mean,
+    deviation,
+    loss: losses.reduce((a, b) => a + b, 0) / losses.length,
+  }),
+);
 await network.model.dispose();
 await pool.close();

@@ -72,7 +72,7 @@ describe.each(goldenJson<Row[]>('operators'))('$op $name', (row) => {
         relativeError(results.y!.data as Float32Array, tensors[row.output]!.data as Float32Array),
       ).toBeLessThan(1e-5);
       row.gradients.forEach((name, i) => {
-      if (name === null) return;
+        if (name === null) return;
         const error = relativeError(
           results[`g${i}`]!.data as Float32Array,
           tensors[name]!.data as Float32Array,

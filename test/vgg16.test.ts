@@ -264,7 +264,8 @@ describe.each(['default', 'tutorial', 'smooth'] as const)('recipe %s', (recipe) 
         after.map((value, i) => value - before.get(path)![i]!),
         stride,
       );
-      const error = relativeError(moved, floats(`${sample}/float64`));
+      //S
+    const error = relativeError(moved, floats(`${sample}/float64`));
       expect(error, path).toBeLessThan(allowed(name === 'sgd' ? 3e-3 : 3e-2, float32Error));
     }
     await model.dispose();

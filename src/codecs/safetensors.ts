@@ -1,7 +1,7 @@
-import { arrayTypes, bytesPerElement, type DType } from '../core/dtype.ts';
+import { bytesPerElement, type DType } from '../core/dtype.ts';
 import { DataError, errorMessage, UsageError } from '../core/errors.ts';
 import { formatShape } from '../core/shape.ts';
-import { bytesOf, elementCount, type Tensor, tensor } from '../core/tensor.ts';
+import { bytesOf, elementCount, type Tensor, tensorFromBytes } from '../core/tensor.ts';
 import { atOnce, concatenated } from '../core/turns.ts';
 
 /**
@@ -94,7 +94,9 @@ export function decodeSafetensors(bytes: Uint8Array, where: string): Safetensors
   const start = lengthBytes + headerLengthOf(bytes);
   const places = entries.map(([name, entry]) => placeOf(entry, `${where}: tensor '${name}'`));
   refuseGaps(places, bytes.length - start, where);
-  const tensors = places.map(({ dtype, shape, begin }) => viewTensor(bytes, start + begin, dtype, shape));
+  const tensors = places.map(({ dtype, shape, begin, end }) =>
+    tensorFromBytes(dtype, shape, bytes.subarray(start + begin, start + end)),
+  );
   return {
     tensors: Object.fromEntries(entries.map(([name], i) => [name, tensors[i]!])),
     metadata: metadata as Record<string, string>,
@@ -174,15 +176,6 @@ function refuseGaps(places: readonly Place[], size: number, where: string): void
     at = end;
   }
   if (at !== size) throw new DataError(`${where}: the last ${size - at} bytes belong to no tensor`);
-}
-
-function viewTensor(bytes: Uint8Array, at: number, dtype: DType, shape: readonly number[]): Tensor {
-  const ArrayType = arrayTypes[dtype];
-  const count = elementCount(shape);
-  const own = bytes.subarray(at, at + count * ArrayType.BYTES_PER_ELEMENT);
-  const aligned = own.byteOffset % ArrayType.BYTES_PER_ELEMENT === 0;
-  const { buffer, byteOffset } = aligned ? own : new Uint8Array(own);
-  return tensor(dtype, shape, new ArrayType(buffer as ArrayBuffer, byteOffset, count));
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -39,6 +39,19 @@ export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, dim) => product * dim, 1);
 }
 
+/** A tensor over bytes of a file (little-endian), which are copied only where they are not aligned. */
+export function tensorFromBytes<D extends DType>(
+  dtype: D,
+  shape: readonly number[],
+  bytes: Uint8Array,
+): Tensor<D> {
+  const ArrayType = arrayTypes[dtype];
+  const aligned = bytes.byteOffset % ArrayType.BYTES_PER_ELEMENT === 0;
+  const { buffer, byteOffset, byteLength } = aligned ? bytes : new Uint8Array(bytes);
+  const count = byteLength / ArrayType.BYTES_PER_ELEMENT;
+  return tensor(dtype, shape, new ArrayType(buffer as ArrayBuffer, byteOffset, count) as DataOf<D>);
+}
+
 /** The tensor's bytes, without a copy. */
 export function bytesOf(value: Tensor): Uint8Array {
   return new Uint8Array(value.data.buffer, value.data.byteOffset, value.data.byteLength);

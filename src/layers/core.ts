@@ -20,6 +20,7 @@ import {
   symbolicTensor,
   type Weight,
 } from './layer.ts';
+import { Moments } from './moments.ts';
 
 export interface InputConfig extends LayerConfig {
   /** Without the batch; symbols stand for sizes that vary. */
@@ -249,19 +250,30 @@ export class Normalization extends Layer {
    * @throws {ShapeError} when the channels differ
    */
   adapt(data: Tensor<'float32'>): void {
-    const [rows = 0, channels = 0] = data.shape;
-    if (!this.#mean || data.shape.length !== 2 || channels !== this.#mean.shape[0] || rows === 0) {
-      throw new ShapeError(
-        `layer '${this.name}': adapt needs [rows, ${this.#mean?.shape[0]}], got [${data.shape}]`,
-      );
+    this.#take(this.#measure(undefined, data));
+  }
+
+  /** `adapt` with data that comes part by part. */
+  async adaptAll(parts: AsyncIterable<Tensor<'float32'>>): Promise<void> {
+    let moments: Moments | undefined;
+    for await (const part of parts) moments = this.#measure(moments, part);
+    if (moments) this.#take(moments);
+  }
+
+  #measure(known: Moments | undefined, { shape, data }: Tensor<'float32'>): Moments {
+    const channels = this.#mean?.shape[0];
+    if (shape.length !== 2 || shape[0] === 0 || shape[1] !== channels) {
+      throw new ShapeError(`layer '${this.name}': adapt needs [rows, ${channels}], got [${shape}]`);
     }
-    const [mean, variance] = [new Float64Array(channels), new Float64Array(channels)];
-    for (let i = 0; i < data.data.length; i++) mean[i % channels]! += data.data[i]! / rows;
-    for (let i = 0; i < data.data.length; i++)
-      variance[i % channels]! += (data.data[i]! - mean[i % channels]!) ** 2 / rows;
+    const moments = known ?? new Moments(data.subarray(0, channels));
+    moments.add(data);
+    return moments;
+  }
+
+  #take({ mean, variance }: Moments): void {
     // A channel that never varies here is only centred: its first deviation must not be blown up.
-    const least = variance.reduce((sum, v) => sum + v / channels, 0) * 1e-6;
-    this.#mean.value = floats(mean);
+    const least = variance.reduce((sum, v) => sum + v / variance.length, 0) * 1e-6;
+    this.#mean!.value = floats(mean);
     this.#variance!.value = floats(variance.map((v) => (v > least ? v : 1)));
   }
 

@@ -344,6 +344,24 @@ describe('Normalization', () => {
     });
   });
 
+  test('takes the same from parts as from the whole', async () => {
+    const rows = uniform(randomStream('normalization'), [20, 3]);
+    const whole = adapted(rows);
+    const inParts = adapted(floats([0, 0, 0], [1, 3]));
+    await inParts.adaptAll(
+      (async function* () {
+        for (const [from, to] of [
+          [0, 7],
+          [7, 8],
+          [8, 20],
+        ] as const) {
+          yield floats(rows.data.subarray(3 * from, 3 * to), [to - from, 3]);
+        }
+      })(),
+    );
+    expect(inParts.weights.map(({ value }) => value)).toEqual(whole.weights.map(({ value }) => value));
+  });
+
   test('refuses rows of another width, and none', () => {
     const layer = adapted(floats([1, 2], [1, 2]));
     for (const wrong of [floats([1, 2, 3], [1, 3]), floats([], [0, 2]), floats([1, 2], [2])]) {

@@ -72,6 +72,12 @@ export function* toModelStepwise(
     initializers[key] = value;
     return key;
   };
+  // An output bears its name itself, unless it is a leaf, or the same value under a second name.
+  const outputNames = new Map<Value, string>();
+  Object.keys(outputs).forEach((key, i) => {
+    const value = lowered[i]!;
+    if (!isInput(value) && !isConstant(value) && !outputNames.has(value)) outputNames.set(value, key);
+  });
   for (const node of topologicalOrder(lowered)) {
     if (isInput(node)) {
       names.set(node, claim(inputName(node)));
@@ -86,7 +92,7 @@ export function* toModelStepwise(
         constants = [],
       } = node.op.onnx(node.inputs, node.attributes);
       if (domain) domains.add(domain);
-      const output = `${opType.toLowerCase()}_${++number}`;
+      const output = outputNames.get(node) ?? `${opType.toLowerCase()}_${++number}`;
       names.set(node, output);
       nodes.push({
         opType,
@@ -103,7 +109,9 @@ export function* toModelStepwise(
     }
   }
   const specs = Object.entries(outputs).map(([key, { shape, dtype }], i) => {
-    nodes.push({ opType: 'Identity', inputs: [names.get(lowered[i]!)!], outputs: [claim(key)] });
+    claim(key);
+    const name = names.get(lowered[i]!)!;
+    if (name !== key) nodes.push({ opType: 'Identity', inputs: [name], outputs: [key] });
     return { name: key, dtype, shape };
   });
   return {

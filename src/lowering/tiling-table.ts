@@ -13,16 +13,17 @@ export type Purpose = 'frozen' | 'training' | 'portable';
 export function winogradSize({ window, groups, input, output, purpose }: ConvShape): number | undefined {
   const { kernel, strides, dilations } = window;
   const fits =
-    groups === 1 &&
-    [kernel[0], kernel[1]].every((k) => k === 3) &&
-    [...strides, ...dilations].every((s) => s === 1);
+    groups === 1 && kernel.every((k) => k === 3) && [...strides, ...dilations].every((s) => s === 1);
   if (!fits || purpose === 'portable') return undefined;
   const [, , channels] = input;
   const [height, width, filters] = output;
   const side = Math.min(height, width);
+  // Too few channels for products that pay, or too few places for a tile.
   if (channels < 16 || filters < 16 || side < 4) return undefined;
+  // F5 wastes least of 14 × 14; F7 would fit it, but its gradients are less exact.
   if (purpose === 'training') return side % 5 === 0 || side === 14 ? 5 : 4;
-  if (channels <= 64 && side >= 112) return undefined;
-  if (side === 14) return 7;
-  return 4;
+  // Few channels on large maps: moving the tiles costs more than is saved.
+  if (filters <= 64 && side >= 112) return undefined;
+  // F7 divides 14, 28 and 56; its transforms pay where there are many channels.
+  return side % 7 === 0 && side <= 56 && filters >= 256 ? 7 : 4;
 }

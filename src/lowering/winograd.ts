@@ -67,15 +67,17 @@ export function winogradMatrices(m: number): { at: Matrix; g: Matrix; bt: Matrix
   };
 }
 
-/** M ⊗ M as a constant: what the transform of rows and columns is on flattened tiles. */
-function kronecker(matrix: Matrix): Value {
-  const [rows, columns] = [matrix.length, matrix[0]!.length];
-  const data = new Float32Array((rows * columns) ** 2);
-  let at = 0;
-  for (const left of matrix) {
-    for (const right of matrix) for (const a of left) for (const b of right) data[at++] = a * b;
-  }
-  return constant(tensor('float32', [rows ** 2, columns ** 2], data));
+/**
+ * M · tile · Mᵀ for tiles [size², X], X whatever is transformed alike: → [rows², X]. Down the tiles first, then across:
+ * two products with a small matrix move more data than one with M ⊗ M, and compute far less.
+ */
+function transform(matrix: Matrix, tilesOf: Value): Value {
+  const [rows, size] = [matrix.length, matrix[0]!.length];
+  const width = tilesOf.shape[1]!;
+  const m = constant(tensor('float32', [rows, size], Float32Array.from(matrix.flat())));
+  const down = matMul(m, reshape(tilesOf, { shape: [size, multiplyDims(size, width)] }));
+  const across = matMul(m, reshape(down, { shape: [rows, size, width] }));
+  return reshape(across, { shape: [rows * rows, width] });
 }
 
 const transposed = (matrix: Matrix): Matrix => matrix[0]!.map((_, k) => matrix.map((row) => row[k]!));
@@ -94,7 +96,7 @@ function tilingOf(m: number, output: readonly [number, number]): Tiling {
   return { m, n: m + 2, across, count: across * Math.ceil(output[0] / m) };
 }
 
-/** V = (Bᵀ ⊗ Bᵀ) · tiles of x: [n², T, C]. */
+/** V = Bᵀ · tile · B, of tiles of x: [n², T, C]. */
 function transformInput(x: Lowered, { m, n, count, across }: Tiling, { pads: [top, left] }: Window): Value {
   const [height, width, channels] = sizeOfImages(x);
   const { rows, order } = rowsOf(x);
@@ -105,30 +107,30 @@ function transformInput(x: Lowered, { m, n, count, across }: Tiling, { pads: [to
   });
   const all = multiplyDims(count, batchOf(x));
   const flat = reshape(picked, { shape: [n * n, multiplyDims(all, channels)] });
-  return reshape(matMul(kronecker(winogradMatrices(m).bt), flat), { shape: [n * n, all, channels] });
+  return reshape(transform(winogradMatrices(m).bt, flat), { shape: [n * n, all, channels] });
 }
 
-/** U = (G ⊗ G) · w: [n², C, O]; folded into a constant where the kernel is one. */
+/** U = G · w · Gᵀ: [n², C, O]; folded into a constant where the kernel is one. */
 function transformKernel(w: Value, m: number): Value {
   const [, , channels, filters] = w.shape as number[];
   const flat = reshape(w, { shape: [9, channels! * filters!] });
-  return reshape(matMul(kronecker(winogradMatrices(m).g), flat), {
+  return reshape(transform(winogradMatrices(m).g, flat), {
     shape: [(m + 2) ** 2, channels!, filters!],
   });
 }
 
-/** Z = (A ⊗ A) · gradient of the output: [n², T, O]. */
+/** Z = A · tile · Aᵀ, of tiles of the output's gradient: [n², T, O]. */
 function transformGradient(dy: Lowered, { m, n, count }: Tiling): Value {
   const [, , filters] = sizeOfImages(dy);
   const tiled = convert(dy, tiles(m));
   const all = multiplyDims(count, batchOf(dy));
   const flat = reshape(tiled.value, { shape: [m * m, multiplyDims(all, filters)] });
-  return reshape(matMul(kronecker(transposed(winogradMatrices(m).at)), flat), {
+  return reshape(transform(transposed(winogradMatrices(m).at), flat), {
     shape: [n * n, all, filters],
   });
 }
 
-/** Y = (Aᵀ ⊗ Aᵀ) · (V · U), in tiles of m. */
+/** Y = Aᵀ · (V · U) · A, in tiles of m. */
 export function winogradForward(
   x: Lowered,
   w: Value,
@@ -141,12 +143,12 @@ export function winogradForward(
   const all = multiplyDims(tiling.count, batchOf(x));
   const products = matMul(transformInput(x, tiling, window), transformKernel(w, m));
   const flat = reshape(products, { shape: [tiling.n ** 2, multiplyDims(all, filters)] });
-  const y = matMul(kronecker(winogradMatrices(m).at), flat);
+  const y = transform(winogradMatrices(m).at, flat);
   const rows = reshape(y, { shape: [multiplyDims(m * m, all), filters] });
   return fromRows(rows, tiles(m), [batchOf(x), height, width, filters], false);
 }
 
-/** dW = (G ⊗ G)ᵀ · (Vᵀ · Z): [3, 3, C, O]. `dy` is clean. */
+/** dW = Gᵀ · (Vᵀ · Z) · G: [3, 3, C, O]. `dy` is clean. */
 export function winogradFilterGradient(x: Lowered, dy: Lowered, m: number, window: Window): Value {
   const [height, width, filters] = sizeOfImages(dy);
   const [, , channels] = sizeOfImages(x);
@@ -155,12 +157,12 @@ export function winogradFilterGradient(x: Lowered, dy: Lowered, m: number, windo
     transposeA: true,
   });
   const flat = reshape(products, { shape: [tiling.n ** 2, channels * filters] });
-  return reshape(matMul(kronecker(transposed(winogradMatrices(m).g)), flat), {
+  return reshape(transform(transposed(winogradMatrices(m).g), flat), {
     shape: [3, 3, channels, filters],
   });
 }
 
-/** dX: (B ⊗ B) · (Z · Uᵀ), the tiles added up where they overlap, in the layout of `x`. `dy` is clean. */
+/** dX: B · (Z · Uᵀ) · Bᵀ, the tiles added up where they overlap, in the layout of `x`. `dy` is clean. */
 export function winogradInputGradient(dy: Lowered, w: Value, x: Lowered, m: number, window: Window): Lowered {
   const [height, width] = sizeOfImages(dy);
   const [, , channels] = sizeOfImages(x);
@@ -170,7 +172,7 @@ export function winogradInputGradient(dy: Lowered, w: Value, x: Lowered, m: numb
   const all = multiplyDims(count, batchOf(dy));
   const products = matMul(transformGradient(dy, tiling), transformKernel(w, m), { transposeB: true });
   const flat = reshape(products, { shape: [n * n, multiplyDims(all, channels)] });
-  const patches = reshape(matMul(kronecker(transposed(winogradMatrices(m).bt)), flat), {
+  const patches = reshape(transform(transposed(winogradMatrices(m).bt), flat), {
     shape: [multiplyDims(n * n, all), channels],
   });
   const [top, left] = window.pads;

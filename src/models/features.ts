@@ -1,5 +1,5 @@
 import { arrayTypes, bytesPerElement } from '../core/dtype.ts';
-import { type Tensor, tensor } from '../core/tensor.ts';
+import { concatenateRows, type Tensor, tensor } from '../core/tensor.ts';
 import { input } from '../graph/leaves.ts';
 import type { SymbolicTensor } from '../layers/layer.ts';
 import type { Device, ProgramSpec } from '../runtime/device.ts';
@@ -8,8 +8,12 @@ import { type Compiled, ProgramCache } from './program-cache.ts';
 import { between, forward } from './topology.ts';
 import { constantWeight, versionOf } from './weights.ts';
 
-/** Images at a time in the trunk: its memory grows with them, its speed does not. */
-const slice = 8;
+/**
+ * Images at a time. Large maps need much memory for each image and gain nothing from many; small ones need little, and
+ * their products are faster with more rows. So a network is run in two parts, divided where the maps become small.
+ */
+const atOnce = { largeMaps: 8, smallMaps: 32 };
+const smallMap = 56 * 56;
 
 type Row = Float32Array | Uint8Array;
 
@@ -65,25 +69,64 @@ export class Features {
     const sources = between(missing, new Set(found.keys())).filter(
       (tensor) => found.has(tensor) || tensor.inputs.length === 0,
     );
-    const feeds: Record<string, Tensor> = {};
-    for (const source of sources) feeds[`source/${source.id}`] = found.get(source) ?? (await inputsOf(batch));
+    for (const source of sources) if (!found.has(source)) found.set(source, await inputsOf(batch));
     const computed = missing.filter((tensor) => tensor.inputs.length > 0);
-    for (const tensor of missing)
-      if (tensor.inputs.length === 0) found.set(tensor, feeds[`source/${tensor.id}`]!);
-    if (computed.length === 0) return;
-    const { program } = await this.#program(computed, sources);
-    // Pixels are the model's own input here, unless the tail wants them too.
-    const pixels = sources.filter((source) => source.inputs.length === 0 && !missing.includes(source));
-    const results = await program.run(feeds, {
-      slice,
-      transfer: pixels.map((source) => `source/${source.id}`),
-      ...(batch.recycle && { recycle: batch.recycle }),
-    });
-    for (const tensor of computed) {
-      const value = results[`feature/${tensor.id}`]!;
-      found.set(tensor, value);
-      if (batch.keys) this.#keep(tensor, batch.keys, value);
+    if (computed.length > 0) {
+      const given = new Map(sources.map((source) => [source, found.get(source)!]));
+      // Pixels are the model's own input here, unless the tail wants them too.
+      const spent = sources.filter((source) => source.inputs.length === 0 && !missing.includes(source));
+      const values = await this.#through(computed, given, spent, batch.recycle);
+      computed.forEach((tensor, i) => {
+        found.set(tensor, values[i]!);
+        if (batch.keys) this.#keep(tensor, batch.keys, values[i]!);
+      });
     }
+  }
+
+  /** Values computed from others, so many examples at a time that memory does not grow with the batch. */
+  async #through(
+    outputs: readonly SymbolicTensor[],
+    given: ReadonlyMap<SymbolicTensor, Tensor>,
+    spent: readonly SymbolicTensor[],
+    recycle: Batch['recycle'],
+  ): Promise<Tensor[]> {
+    const sources = [...given.keys()];
+    const [examples = 0] = given.get(sources[0]!)!.shape;
+    const waist = waistOf(outputs, sources);
+    if (!waist) return this.#run(outputs, given, { slice: atOnce.smallMaps, spent, recycle });
+    const parts: Tensor[][] = [];
+    for (let from = 0; from < examples; from += atOnce.smallMaps) {
+      const whole = examples <= atOnce.smallMaps;
+      const rows = whole
+        ? given
+        : new Map([...given].map(([key, value]) => [key, rowsOf(value, from, from + atOnce.smallMaps)]));
+      const large = {
+        slice: atOnce.largeMaps,
+        spent: whole ? spent : sources,
+        recycle: whole ? recycle : undefined,
+      };
+      const [middle] = await this.#run([waist], rows, large);
+      const small = { slice: atOnce.smallMaps, spent: [waist], recycle: undefined };
+      parts.push(await this.#run(outputs, new Map([[waist, middle!]]), small));
+    }
+    return outputs.map((_, i) => concatenateRows(parts.map((part) => part[i]!)));
+  }
+
+  async #run(
+    outputs: readonly SymbolicTensor[],
+    given: ReadonlyMap<SymbolicTensor, Tensor>,
+    { slice, spent, recycle }: { slice: number; spent: readonly SymbolicTensor[]; recycle: Batch['recycle'] },
+  ): Promise<Tensor[]> {
+    const { program } = await this.#program(outputs, [...given.keys()]);
+    const results = await program.run(
+      Object.fromEntries([...given].map(([{ id }, value]) => [`source/${id}`, value])),
+      {
+        slice,
+        transfer: spent.map(({ id }) => `source/${id}`),
+        ...(recycle && { recycle }),
+      },
+    );
+    return outputs.map(({ id }) => results[`feature/${id}`]!);
   }
 
   #program(
@@ -143,6 +186,44 @@ export class Features {
 /** The inputs of a batch, in memory that may be handed over: a tensor that was given stays its owner's. */
 async function inputsOf({ inputs }: Batch): Promise<Tensor> {
   return typeof inputs === 'function' ? inputs() : { ...inputs, data: inputs.data.slice() };
+}
+
+/**
+ * The first tensor with small maps that all of `outputs` pass through on their way from `sources`; none where the
+ * sources are small themselves.
+ */
+function waistOf(
+  outputs: readonly SymbolicTensor[],
+  sources: readonly SymbolicTensor[],
+): SymbolicTensor | undefined {
+  const order = between(outputs, new Set(sources));
+  const isLarge = ({ shape }: SymbolicTensor) =>
+    shape.length === 4 && Number(shape[1]) * Number(shape[2]) > smallMap;
+  if (!sources.some(isLarge)) return undefined;
+  const lastUse = new Map<SymbolicTensor, number>();
+  order.forEach((tensor, at) => {
+    for (const source of sources.includes(tensor) ? [] : tensor.inputs) lastUse.set(source, at);
+  });
+  for (const tensor of outputs) lastUse.set(tensor, order.length);
+  return order.find(
+    (tensor, at) =>
+      !sources.includes(tensor) &&
+      !outputs.includes(tensor) &&
+      !isLarge(tensor) &&
+      order.every((other, before) => before >= at || (lastUse.get(other) ?? 0) <= at),
+  );
+}
+
+/** Some examples of a value, copied. */
+function rowsOf({ dtype, shape, data }: Tensor, from: number, to: number): Tensor {
+  const [count = 0, ...inner] = shape;
+  const size = data.length / count;
+  const end = Math.min(to, count);
+  return tensor(
+    dtype,
+    [end - from, ...inner],
+    (data as Float32Array).slice(from * size, end * size) as never,
+  );
 }
 
 function gathered({ shape, dtype }: SymbolicTensor, rows: readonly Row[]): Tensor {

@@ -185,7 +185,7 @@ export class Model {
 
   /** The outputs for a data set, in its order: [examples, …]. */
   async predict(data: Dataset<Batch>): Promise<Tensor<'float32'>> {
-    return this.#collect(data, (session, batch) => session.predict(batch), {});
+    return allRows(this.#each(data, (session, batch) => session.predict(batch), {}));
   }
 
   /** The outputs for one batch: [batch, …]. */
@@ -199,20 +199,25 @@ export class Model {
    *
    * @param wanted the output of a layer that depends on no trainable one
    */
-  async featuresOf(
+  featuresOf(
     wanted: SymbolicTensor,
     data: Dataset<Batch>,
     options: FeatureOptions = {},
   ): Promise<Tensor<'float32'>> {
-    const { keep = [] } = options;
-    return this.#collect(
-      data,
-      async ({ features }, batch) => {
-        const [value] = await features.of(batch, [wanted], keep);
-        return value as Tensor<'float32'>;
-      },
-      options,
-    );
+    return allRows(this.featureBatches(wanted, data, options));
+  }
+
+  /** `featuresOf`, batch by batch. */
+  featureBatches(
+    wanted: SymbolicTensor,
+    data: Dataset<Batch>,
+    options: FeatureOptions = {},
+  ): AsyncGenerator<Tensor<'float32'>> {
+    const compute = async ({ features }: Session, batch: Batch) => {
+      const [value] = await features.of(batch, [wanted], options.keep);
+      return value as Tensor<'float32'>;
+    };
+    return this.#each(data, compute, options);
   }
 
   /** Frees threads and memory. The model can be used again, and then starts them anew. */
@@ -223,23 +228,21 @@ export class Model {
     await session?.close();
   }
 
-  /** One result for each batch, put together; the next batch is made ready while one is computed. */
-  async #collect(
+  /** One result for each batch; the next batch is made ready while one is computed. */
+  async *#each(
     data: Dataset<Batch>,
     compute: (session: Session, batch: Batch) => Promise<Tensor<'float32'>>,
     { onProgress, signal }: FeatureOptions,
-  ): Promise<Tensor<'float32'>> {
+  ): AsyncGenerator<Tensor<'float32'>> {
     this.initialize();
     const session = await this.#open();
-    const parts: Tensor<'float32'>[] = [];
     let examples = 0;
     for await (const part of mapElements(data.iterate(0), (batch) => compute(session, batch), 2)) {
-      parts.push(part);
       examples += part.shape[0]!;
       onProgress?.(examples);
       signal?.throwIfAborted();
+      yield part;
     }
-    return concatenateRows(parts);
   }
 
   #compiled(what: string): Training {
@@ -252,6 +255,12 @@ export class Model {
     this.#session ??= Session.open(this.outputs, threads, featureLimit);
     return this.#session;
   }
+}
+
+async function allRows(parts: AsyncIterable<Tensor<'float32'>>): Promise<Tensor<'float32'>> {
+  const list: Tensor<'float32'>[] = [];
+  for await (const part of parts) list.push(part);
+  return concatenateRows(list);
 }
 
 function entryOf<T>(table: Readonly<Record<string, T>>, name: string, what: string): T {

@@ -30,7 +30,7 @@ interface Pixels {
   readonly channels: 1 | 3;
 }
 
-const batchSize = 16;
+const batchSize = 32;
 
 /** The probabilities of images, batch by batch, in their order. */
 async function* probabilitiesOf(
@@ -86,35 +86,23 @@ export async function testNetwork(
   return evaluation;
 }
 
-/**
- * Tests a saved run on the test part of a folder, or on all of it where it has no parts.
- *
- * @throws {DataError} when the run or the data cannot be used
- */
-export async function evaluate(
+/** What a saved run and a pool of image readers are to a job that uses them. */
+interface OpenRun {
+  readonly model: Model;
+  readonly pixels: Omit<Pixels, 'channels'>;
+}
+
+async function withRun<T>(
   run: string,
-  data: string,
-  options: ApplyOptions,
-  listen: Listener,
-): Promise<Evaluation> {
-  const { threads = availableParallelism(), strict = false, signal } = options;
-  const { model, config } = await readRun(run, { threads });
-  const {
-    classNames,
-    imageSize: [imageSize],
-    resize,
-  } = config;
-  const pool = new ImagePool({ threads });
+  threads: number | undefined,
+  job: (open: OpenRun) => Promise<T>,
+): Promise<T> {
+  const count = threads ?? availableParallelism();
+  const { model, config } = await readRun(run, { threads: count });
+  const pool = new ImagePool({ threads: count });
   try {
-    const { images, channels } = await loadTestData(data, classNames, { pool, strict, signal }, listen);
-    const evaluation = await testNetwork(
-      model,
-      images,
-      { pool, classNames, imageSize, resize, channels, seed: 0, signal },
-      listen,
-    );
-    signal?.throwIfAborted();
-    return evaluation!;
+    const { classNames, imageSize, resize } = config;
+    return await job({ model, pixels: { pool, classNames, imageSize: imageSize[0], resize } });
   } finally {
     await model.dispose();
     await pool.close();
@@ -122,25 +110,40 @@ export async function evaluate(
 }
 
 /**
+ * Tests a saved run on the test part of a folder, or on all of it where it has no parts.
+ *
+ * @throws {DataError} when the run or the data cannot be used
+ */
+export function evaluate(
+  run: string,
+  data: string,
+  options: ApplyOptions,
+  listen: Listener,
+): Promise<Evaluation> {
+  const { threads, strict = false, signal } = options;
+  return withRun(run, threads, async ({ model, pixels }) => {
+    const { pool, classNames } = pixels;
+    const { images, channels } = await loadTestData(data, classNames, { pool, strict, signal }, listen);
+    const evaluation = await testNetwork(model, images, { ...pixels, channels, seed: 0, signal }, listen);
+    signal?.throwIfAborted();
+    return evaluation!;
+  });
+}
+
+/**
  * Predicts images by a saved run, and tells of each. Files named are in their order; folders are searched to their depth.
  *
  * @throws {DataError} when the run cannot be used, or no image can be read
  */
-export async function predict(
+export function predict(
   run: string,
   paths: readonly string[],
   options: ApplyOptions,
   listen: Listener,
 ): Promise<void> {
-  const { threads = availableParallelism(), signal } = options;
-  const { model, config } = await readRun(run, { threads });
-  const {
-    classNames,
-    imageSize: [imageSize],
-    resize,
-  } = config;
-  const pool = new ImagePool({ threads });
-  try {
+  const { threads, signal } = options;
+  return withRun(run, threads, async ({ model, pixels }) => {
+    const { classNames, pool } = pixels;
     const { files, channels } = await findImages(paths, pool, listen);
     const images = files.map(
       (path): LabelledImage => ({ path, name: basename(path), label: 0, patient: path }),
@@ -149,7 +152,7 @@ export async function predict(
     for await (const { data, shape } of probabilitiesOf(
       model,
       images,
-      { pool, classNames, imageSize, resize, channels },
+      { ...pixels, channels },
       'predict',
       listen,
     )) {
@@ -161,8 +164,5 @@ export async function predict(
       }
       signal?.throwIfAborted();
     }
-  } finally {
-    await model.dispose();
-    await pool.close();
-  }
+  });
 }

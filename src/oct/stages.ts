@@ -15,7 +15,7 @@ import { Rate } from './rate.ts';
 import type { Recipe } from './recipes.ts';
 
 /** Images that go through the frozen layers at a time. */
-const featureBatch = 16;
+const featureBatch = 32;
 
 /** What both stages of a training share. */
 export interface StageContext extends Network {
@@ -86,9 +86,8 @@ export async function fitHead(context: StageContext, tune: boolean): Promise<Sta
   const { model, standardise, recipe, seed, trainingImages } = context;
   const stage = recipe.headStage!;
   if (standardise) {
-    const features = await computeFeatures(context, standardise.features, tune ? tunedFrontier(context) : []);
-    if (!features) return { epochs: [], steps: 0 };
-    standardise.layer.adapt(features);
+    const complete = await adaptTo(context, standardise, tune ? tunedFrontier(context) : []);
+    if (!complete) return { epochs: [], steps: 0 };
   }
   setTrainable(context, ['head']);
   const [kernel] = model.getLayer('head').weights;
@@ -149,25 +148,31 @@ function tunedFrontier(context: StageContext): readonly SymbolicTensor[] {
   return cut([context.model.outputs]).frontier;
 }
 
-/** The features of every view, told as a stage of its own; `undefined` when interrupted. */
-async function computeFeatures(
+/**
+ * Computes the features of every view, told as a stage of its own, and standardises by them.
+ *
+ * @returns false when interrupted
+ */
+async function adaptTo(
   context: StageContext,
-  wanted: SymbolicTensor,
+  { layer, features }: NonNullable<Network['standardise']>,
   keep: readonly SymbolicTensor[],
-) {
+): Promise<boolean> {
   const { model, recipe, listen, signal, trainingImages } = context;
   setTrainable(context, []);
   const total = trainingImages * recipe.views;
   const rate = new Rate();
   const stage = { event: 'progress', stage: 'features', epoch: 1, epochs: 1, total } as const;
+  const parts = model.featureBatches(features, context.training(featureBatch), {
+    keep,
+    onProgress: (done) => listen({ ...stage, done, ...rate.at(done, total) }),
+    ...(signal && { signal }),
+  });
   try {
-    return await model.featuresOf(wanted, context.training(featureBatch), {
-      keep,
-      onProgress: (done) => listen({ ...stage, done, ...rate.at(done, total) }),
-      ...(signal && { signal }),
-    });
+    await layer.adaptAll(parts);
+    return true;
   } catch (error) {
-    if (signal?.aborted) return undefined;
+    if (signal?.aborted) return false;
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { createFolderWhole } from '../core/files.ts';
 import { ImagePool } from '../images/pool.ts';
@@ -68,6 +68,20 @@ function settle(options: TrainOptions): Recipe {
   };
 }
 
+/** Views of all training images together, beyond which further ones cost more than they teach. */
+const mostViews = 20_000;
+
+/** Large data teaches more by its images than by views of them, and all views are kept. */
+function chooseViews(recipe: Recipe, wanted: number | undefined, images: number, listen: Listener): Recipe {
+  const views = Math.max(1, Math.min(recipe.views, Math.floor(mostViews / images)));
+  if (wanted !== undefined || views === recipe.views) return recipe;
+  listen({
+    event: 'note',
+    message: `${views} of the ${recipe.views} views of each image, as there are ${images} images`,
+  });
+  return { ...recipe, views };
+}
+
 /** Whether there is a second stage, and why. */
 function chooseStages(
   recipe: Recipe,
@@ -101,7 +115,7 @@ function chooseStages(
  */
 export async function train(data: string, options: TrainOptions, listen: Listener): Promise<TrainResult> {
   const { seed = 0, threads = availableParallelism(), signal, backbone = 'vgg16', stages = 'auto' } = options;
-  const recipe = settle(options);
+  const settled = settle(options);
   const out = options.out ?? join('runs', new Date().toISOString().slice(0, 19).replaceAll(':', '-'));
   const folder = await createFolderWhole(out);
   const pool = new ImagePool({ threads });
@@ -109,6 +123,7 @@ export async function train(data: string, options: TrainOptions, listen: Listene
   try {
     const { strict = false, validationSplit = 0 } = options;
     const found = await loadJobData(data, { pool, strict, seed, validationSplit, signal }, listen);
+    const recipe = chooseViews(settled, options.views, found.train.length, listen);
     const { tune, reason } = chooseStages(recipe, stages, found.train.length);
     listen({ event: 'note', message: reason });
     network = await buildNetwork(recipe, {
@@ -116,6 +131,7 @@ export async function train(data: string, options: TrainOptions, listen: Listene
       classes: found.classNames.length,
       imageSize: recipe.imageSize,
       threads,
+      featureLimit: Math.max(2 ** 30, totalmem() / 4),
     });
     const context = stageContext(network, recipe, found, { pool, seed, listen, signal });
     const head = recipe.headStage ? await fitHead(context, tune) : untrained;

@@ -1,7 +1,7 @@
-import { arrayTypes, type DType } from '../core/dtype.ts';
+import { bytesPerElement, type DType } from '../core/dtype.ts';
 import { DataError, errorMessage, FoveaError } from '../core/errors.ts';
 import { type Dim, formatShape } from '../core/shape.ts';
-import { elementCount, type Tensor, tensor } from '../core/tensor.ts';
+import { elementCount, type Tensor, tensorFromBytes } from '../core/tensor.ts';
 import type { Attribute, Graph, Model, Node, ValueInfo } from './model.ts';
 import {
   type AttributeProto,
@@ -91,17 +91,14 @@ function attributeFromProto(proto: AttributeProto): Attribute {
 
 function tensorFromProto({ dims, dataType, name = '', rawData = new Uint8Array() }: TensorProto): Tensor {
   const dtype = dtypeOf(dataType, `tensor '${name}'`);
-  const ArrayType = arrayTypes[dtype];
-  const count = elementCount(dims);
-  if (dims.some((dim) => dim < 0) || rawData.length !== count * ArrayType.BYTES_PER_ELEMENT) {
+  const size = elementCount(dims) * bytesPerElement(dtype);
+  if (dims.some((dim) => dim < 0) || rawData.length !== size) {
     throw new DataError(
-      `tensor '${name}' of ${dtype}${formatShape(dims)} needs ${count * ArrayType.BYTES_PER_ELEMENT} bytes of raw data, ` +
-        `got ${rawData.length}: save the model with its weights inside, as raw data`,
+      `tensor '${name}' of ${dtype}${formatShape(dims)} needs ${size} bytes of raw data, got ${rawData.length}: ` +
+        'save the model with its weights inside, as raw data',
     );
   }
-  const aligned = rawData.byteOffset % ArrayType.BYTES_PER_ELEMENT === 0;
-  const { buffer, byteOffset } = aligned ? rawData : new Uint8Array(rawData);
-  return tensor(dtype, dims, new ArrayType(buffer as ArrayBuffer, byteOffset, count));
+  return tensorFromBytes(dtype, dims, rawData);
 }
 
 function valueFromProto({ name = '', type }: ValueInfoProto): ValueInfo {
