@@ -265,7 +265,7 @@ describe.each(['default', 'tutorial', 'smooth'] as const)('recipe %s', (recipe) 
         stride,
       );
       //S
-    const error = relativeError(moved, floats(`${sample}/float64`));
+      const error = relativeError(moved, floats(`${sample}/float64`));
       expect(error, path).toBeLessThan(allowed(name === 'sgd' ? 3e-3 : 3e-2, float32Error));
     }
     await model.dispose();

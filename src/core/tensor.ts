@@ -57,10 +57,11 @@ export function bytesOf(value: Tensor): Uint8Array {
   return new Uint8Array(value.data.buffer, value.data.byteOffset, value.data.byteLength);
 }
 
-/** Tensors one behind another along their first axis; all else of their shapes is equal. */
+/** Tensors one behind another along their first axis, all else of their shapes being equal; a single one is not copied. */
 export function concatenateRows<D extends DType>(parts: readonly Tensor<D>[]): Tensor<D> {
   const [first] = parts;
   if (!first) throw new ShapeError('at least one tensor is needed to put rows together');
+  if (parts.length === 1) return first;
   const rows = parts.reduce((sum, { shape }) => sum + shape[0]!, 0);
   const whole = zeros(first.dtype, [rows, ...first.shape.slice(1)]);
   let at = 0;

@@ -208,3 +208,21 @@ test('an error of the inputs arrives, and spoils nothing', async () => {
   const [found] = await features.of(one, [high]);
   expectClose(found, expected(rows, low, high));
 });
+
+test('of large maps are those of the whole network, which runs in two parts', async () => {
+  const images = layers.input({ name: 'images', shape: [64, 60, 1] });
+  const halved = layers.averagePooling2d({ name: 'halved', poolSize: 2 }).apply(images);
+  const average = layers.globalAveragePooling2d({ name: 'average' }).apply(halved);
+  // Three rounds of the second part, the last one not full; the input itself is asked for too.
+  const pixels = uniform(randomStream('large maps'), [70, 64, 60, 1]);
+  const inputs = async () => ({ ...pixels, data: pixels.data.slice() });
+  const [found, given] = await open(0).of({ inputs, targets: floats([]) }, [average, images]);
+  const size = 64 * 60;
+  const means = Array.from({ length: 70 }, (_, i) => {
+    const image = pixels.data.subarray(i * size, (i + 1) * size);
+    return image.reduce((sum, value) => sum + value, 0) / size;
+  });
+  expect(found!.shape).toEqual([70, 1]);
+  expectClose(found, means);
+  expect(given).toEqual(pixels);
+});

@@ -93,7 +93,10 @@ export class Features {
     const sources = [...given.keys()];
     const [examples = 0] = given.get(sources[0]!)!.shape;
     const waist = waistOf(outputs, sources);
-    if (!waist) return this.#run(outputs, given, { slice: atOnce.smallMaps, spent, recycle });
+    if (!waist) {
+      const slice = sources.some(hasLargeMap) ? atOnce.largeMaps : atOnce.smallMaps;
+      return this.#run(outputs, given, { slice, spent, recycle });
+    }
     const parts: Tensor[][] = [];
     for (let from = 0; from < examples; from += atOnce.smallMaps) {
       const whole = examples <= atOnce.smallMaps;
@@ -188,6 +191,10 @@ async function inputsOf({ inputs }: Batch): Promise<Tensor> {
   return typeof inputs === 'function' ? inputs() : { ...inputs, data: inputs.data.slice() };
 }
 
+function hasLargeMap({ shape }: SymbolicTensor): boolean {
+  return shape.length === 4 && Number(shape[1]) * Number(shape[2]) > smallMap;
+}
+
 /**
  * The first tensor with small maps that all of `outputs` pass through on their way from `sources`; none where the
  * sources are small themselves.
@@ -197,9 +204,7 @@ function waistOf(
   sources: readonly SymbolicTensor[],
 ): SymbolicTensor | undefined {
   const order = between(outputs, new Set(sources));
-  const isLarge = ({ shape }: SymbolicTensor) =>
-    shape.length === 4 && Number(shape[1]) * Number(shape[2]) > smallMap;
-  if (!sources.some(isLarge)) return undefined;
+  if (!sources.some(hasLargeMap)) return undefined;
   const lastUse = new Map<SymbolicTensor, number>();
   order.forEach((tensor, at) => {
     for (const source of sources.includes(tensor) ? [] : tensor.inputs) lastUse.set(source, at);
@@ -209,7 +214,7 @@ function waistOf(
     (tensor, at) =>
       !sources.includes(tensor) &&
       !outputs.includes(tensor) &&
-      !isLarge(tensor) &&
+      !hasLargeMap(tensor) &&
       order.every((other, before) => before >= at || (lastUse.get(other) ?? 0) <= at),
   );
 }
