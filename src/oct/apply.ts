@@ -1,13 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import { concatenateRows, type Tensor } from '../core/tensor.ts';
+import { inTurns } from '../core/turns.ts';
 import { mapElements } from '../data/transformations.ts';
 import { imageDataset } from '../datasets/image-dataset.ts';
 import type { LabelledImage } from '../datasets/labelled-image.ts';
 import { ImagePool } from '../images/pool.ts';
 import type { ResizeMethod } from '../images/resize.ts';
 import type { Model } from '../models/model.ts';
-import { type Evaluation, evaluatePredictions } from './evaluation.ts';
+import { type Evaluation, evaluateStepwise } from './evaluation.ts';
 import type { Listener, Stage } from './events.ts';
 import { findImages } from './find-images.ts';
 import { loadTestData } from './job-data.ts';
@@ -73,15 +74,13 @@ export async function testNetwork(
     parts.push(part);
     if (options.signal?.aborted) return undefined;
   }
-  const evaluation = evaluatePredictions(
-    {
-      probabilities: concatenateRows(parts),
-      labels: images.map(({ label }) => label),
-      patients: images.map(({ patient }) => patient),
-      classes: options.classNames,
-    },
-    { seed: options.seed },
-  );
+  const predictions = {
+    probabilities: concatenateRows(parts),
+    labels: images.map(({ label }) => label),
+    patients: images.map(({ patient }) => patient),
+    classes: options.classNames,
+  };
+  const evaluation = await inTurns(evaluateStepwise(predictions, { seed: options.seed }));
   listen({ event: 'evaluation', ...evaluation });
   return evaluation;
 }

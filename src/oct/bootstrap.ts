@@ -1,4 +1,5 @@
 import type { RandomStream } from '../core/random.ts';
+import type { Steps } from '../core/turns.ts';
 
 /**
  * Standard errors of figures by the bootstrap over clusters: whole patients are drawn with replacement, as many as
@@ -10,13 +11,13 @@ import type { RandomStream } from '../core/random.ts';
  * @returns the standard deviation of each figure over the resamples in which it is defined (not NaN); 0 where that is
  *   fewer than two
  */
-export function bootstrapErrors(
+export function* bootstrapErrors(
   figures: (weights: Float64Array) => Float64Array,
   patients: ArrayLike<number>,
   patientCount: number,
   resamples: number,
   stream: RandomStream,
-): Float64Array {
+): Steps<Float64Array> {
   const weights = new Float64Array(patients.length);
   const drawn = new Float64Array(patientCount);
   const moments: RunningMoments[] = [];
@@ -28,6 +29,7 @@ export function bootstrapErrors(
       moments[i] ??= { count: 0, mean: 0, squares: 0 };
       if (!Number.isNaN(value)) add(moments[i], value);
     });
+    yield;
   }
   return Float64Array.from(moments, ({ count, squares }) => (count < 2 ? 0 : Math.sqrt(squares / count)));
 }

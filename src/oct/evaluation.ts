@@ -2,6 +2,7 @@ import { DataError, ShapeError, UsageError } from '../core/errors.ts';
 import { deriveKey, RandomStream } from '../core/random.ts';
 import { formatShape } from '../core/shape.ts';
 import type { Tensor } from '../core/tensor.ts';
+import { atOnce, type Steps } from '../core/turns.ts';
 import { bootstrapErrors } from './bootstrap.ts';
 import { column, confusion, figures, score } from './figures.ts';
 import { averageInterval, type Interval, proportionInterval } from './interval.ts';
@@ -77,10 +78,15 @@ const smallestProbability = 1e-7;
  *   classes: ['CNV', 'NORMAL'],
  * }); // accuracy 2/3
  */
-export function evaluatePredictions(
+export function evaluatePredictions(predictions: Predictions, options?: EvaluationOptions): Evaluation {
+  return atOnce(evaluateStepwise(predictions, options));
+}
+
+/** `evaluatePredictions` in steps: thousands of resamples take a while. */
+export function* evaluateStepwise(
   predictions: Predictions,
   { seed = 0, resamples = 2000 }: EvaluationOptions = {},
-): Evaluation {
+): Steps<Evaluation> {
   check(predictions, resamples);
   const { probabilities, labels, classes } = predictions;
   const images = labels.length;
@@ -99,7 +105,7 @@ export function evaluatePredictions(
   const values = figures(scored, present, once);
   const stream = new RandomStream(deriveKey(seed, 'bootstrap'));
   const resampled = (weights: Float64Array): Float64Array => figures(scored, present, weights);
-  const errors = bootstrapErrors(resampled, patients, names.size, resamples, stream);
+  const errors = yield* bootstrapErrors(resampled, patients, names.size, resamples, stream);
 
   const average = (at: number, means: number): Interval =>
     averageInterval(values[at]!, errors[at]!, names.size, means);

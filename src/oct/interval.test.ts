@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { deriveKey, RandomStream } from '../core/random.ts';
-import { bootstrapErrors } from './bootstrap.ts';
+import { atOnce } from '../core/turns.ts';
+import * as bootstrap from './bootstrap.ts';
 import { evaluatePredictions } from './evaluation.ts';
 import { averageInterval, type Interval, proportionInterval, studentQuantile } from './interval.ts';
 import { simulatePatients } from './simulated-patients.ts';
@@ -18,6 +19,9 @@ describe('studentQuantile', () => {
     expect(Math.abs(studentQuantile(freedom) / quantile - 1)).toBeLessThan(freedom === 2 ? 0.008 : 0.0013);
   });
 });
+
+const bootstrapErrors = (...args: Parameters<typeof bootstrap.bootstrapErrors>) =>
+  atOnce(bootstrap.bootstrapErrors(...args));
 
 describe('bootstrapErrors', () => {
   const mean = (values: readonly number[]) => (weights: Float64Array) => {
