@@ -81,7 +81,8 @@ function belowActivation(x: Lowered): { inner: Lowered; again: (value: Value) =>
 }
 
 /** Pools of 2×2 within tiles of even size: the four pixels of a window are in whole blocks of rows. */
-function poolTiles(x: Lowered, { kernel, strides, pads }: Window, output: PoolShape): Lowered | undefined {
+function poolTiles(x: Lowered, window: Window, output: PoolShape): Lowered | undefined {
+  const { kernel, strides, pads } = window;
   if (x.layout.kind !== 'tiles' || x.layout.size % 2 !== 0) return undefined;
   if ([...kernel, ...strides].some((size) => size !== 2) || pads.some((amount) => amount !== 0))
     return undefined;
@@ -91,7 +92,7 @@ function poolTiles(x: Lowered, { kernel, strides, pads }: Window, output: PoolSh
   const half = size / 2;
   const perPlace = divideDims(x.value.shape[0]!, size * size)!;
   const places = reshape(x.value, { shape: [size * size, multiplyDims(perPlace, channels)] });
-  const corners = offsets({ kernel, strides, pads, dilations: [1, 1] }).map(([i, j]) => {
+  const corners = offsets(window).map(([i, j]) => {
     const rows = Int32Array.from(
       { length: half * half },
       (_, at) => (2 * Math.floor(at / half) + i) * size + 2 * (at % half) + j,

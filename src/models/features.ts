@@ -12,7 +12,7 @@ import { constantWeight, versionOf } from './weights.ts';
  * Images at a time. Large maps need much memory for each image and gain nothing from many; small ones need little, and
  * their products are faster with more rows. So a network is run in two parts, divided where the maps become small.
  */
-const atOnce = { largeMaps: 8, smallMaps: 32 };
+const imagesAtOnce = { largeMaps: 8, smallMaps: 32 };
 const smallMap = 56 * 56;
 
 type Row = Float32Array | Uint8Array;
@@ -94,22 +94,24 @@ export class Features {
     const [examples = 0] = given.get(sources[0]!)!.shape;
     const waist = waistOf(outputs, sources);
     if (!waist) {
-      const slice = sources.some(hasLargeMap) ? atOnce.largeMaps : atOnce.smallMaps;
+      const slice = sources.some(hasLargeMap) ? imagesAtOnce.largeMaps : imagesAtOnce.smallMaps;
       return this.#run(outputs, given, { slice, spent, recycle });
     }
     const parts: Tensor[][] = [];
-    for (let from = 0; from < examples; from += atOnce.smallMaps) {
-      const whole = examples <= atOnce.smallMaps;
+    for (let from = 0; from < examples; from += imagesAtOnce.smallMaps) {
+      const whole = examples <= imagesAtOnce.smallMaps;
       const rows = whole
         ? given
-        : new Map([...given].map(([key, value]) => [key, rowsOf(value, from, from + atOnce.smallMaps)]));
+        : new Map(
+            [...given].map(([key, value]) => [key, rowsOf(value, from, from + imagesAtOnce.smallMaps)]),
+          );
       const large = {
-        slice: atOnce.largeMaps,
+        slice: imagesAtOnce.largeMaps,
         spent: whole ? spent : sources,
         recycle: whole ? recycle : undefined,
       };
       const [middle] = await this.#run([waist], rows, large);
-      const small = { slice: atOnce.smallMaps, spent: [waist], recycle: undefined };
+      const small = { slice: imagesAtOnce.smallMaps, spent: [waist], recycle: undefined };
       parts.push(await this.#run(outputs, new Map([[waist, middle!]]), small));
     }
     return outputs.map((_, i) => concatenateRows(parts.map((part) => part[i]!)));
