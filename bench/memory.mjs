@@ -7,7 +7,7 @@ import { preprocessInput, vgg16 } from '../dist/applications/vgg16.js';
 import { tensor } from '../dist/core/tensor.js';
 import { Dataset } from '../dist/data/dataset.js';
 import { dense, globalAveragePooling2d, input } from '../dist/layers/layers.js';
-import { Model } from '../dist/models/model.js';
+import { Functional } from '../dist/models/functional.js';
 import { adam } from '../dist/optimizers/optimizers.js';
 
 const { values } = parseArgs({
@@ -20,10 +20,8 @@ const { values } = parseArgs({
 const [batch, steps, size] = [values.batch, values.steps, values.size].map(Number);
 const pixels = input({ shape: [size, size, 3], dtype: 'uint8' });
 const base = await vgg16({ includeTop: false, inputTensor: preprocessInput(pixels) });
-const outputs = dense({ units: 4, activation: 'softmax' }).apply(
-  globalAveragePooling2d().apply(base.outputs),
-);
-const model = new Model({ inputs: pixels, outputs });
+const outputs = dense({ units: 4, activation: 'softmax' }).apply(globalAveragePooling2d().apply(base.output));
+const model = new Functional({ inputs: pixels, outputs });
 for (const layer of base.layers) layer.trainable = layer.name.startsWith('block5');
 model.compile({ optimizer: adam({ learningRate: 1e-5 }), loss: 'categoricalCrossentropy' });
 

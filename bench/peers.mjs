@@ -13,7 +13,7 @@ import { preprocessInput, vgg16 } from '../dist/applications/vgg16.js';
 import { tensor } from '../dist/core/tensor.js';
 import { dense, globalAveragePooling2d, input } from '../dist/layers/layers.js';
 import { losses } from '../dist/losses/losses.js';
-import { Model } from '../dist/models/model.js';
+import { Functional } from '../dist/models/functional.js';
 import { Session } from '../dist/models/session.js';
 import { adam } from '../dist/optimizers/optimizers.js';
 import { python } from './python-env.mjs';
@@ -34,11 +34,11 @@ async function fovea() {
   const pixels = input({ shape: [224, 224, 3], dtype: 'uint8' });
   const base = await vgg16({ includeTop: false, inputTensor: preprocessInput(pixels) });
   const outputs = dense({ units: 4, activation: 'softmax' }).apply(
-    globalAveragePooling2d().apply(base.outputs),
+    globalAveragePooling2d().apply(base.output),
   );
-  const model = new Model({ inputs: pixels, outputs });
+  const model = new Functional({ inputs: pixels, outputs });
   model.initialize(0);
-  const session = await Session.open(outputs, threads, 0);
+  const session = await Session.open(model.network, threads, 0);
   const training = {
     objective: { loss: losses.categoricalCrossentropy, metrics: [] },
     optimizer: adam({ learningRate: 1e-4 }),
@@ -61,7 +61,7 @@ async function fovea() {
   setTrainable(true);
   let step = 0;
   const trainable = session.trainable(training, () => ++step);
-  const pool = base.outputs;
+  const pool = base.output;
   const jobs = {
     step: async (examples) => trainable.trainStep(await trainable.prepare(examples)),
     forward: async (examples) => session.features.of(examples, [pool]),

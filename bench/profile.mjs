@@ -11,10 +11,10 @@ import { input as graphInput } from '../dist/graph/leaves.js';
 import { dense, globalAveragePooling2d, input } from '../dist/layers/layers.js';
 import { losses } from '../dist/losses/losses.js';
 import { toOnnx } from '../dist/lowering/model.js';
-import { Model } from '../dist/models/model.js';
+import { inferenceContexts } from '../dist/models/contexts.js';
+import { Functional } from '../dist/models/functional.js';
 import { trainingStep } from '../dist/models/step.js';
 import { forward } from '../dist/models/topology.js';
-import { constantWeight } from '../dist/models/weights.js';
 import { adam } from '../dist/optimizers/optimizers.js';
 
 const images = 32;
@@ -23,19 +23,19 @@ const base = await vgg16({ includeTop: false, inputTensor: preprocessInput(pixel
 
 function trunk() {
   const given = new Map([[pixels, graphInput('pixels', pixels.shape, 'uint8')]]);
-  const [y] = forward([base.outputs], given, { training: false, read: constantWeight });
+  const [y] = forward([base.output], given, inferenceContexts(base.network));
   return toOnnx({ name: 'trunk', outputs: { y } }, { purpose: 'frozen' });
 }
 
 function tail() {
   const outputs = dense({ units: 4, activation: 'softmax' }).apply(
-    globalAveragePooling2d().apply(base.outputs),
+    globalAveragePooling2d().apply(base.output),
   );
-  const model = new Model({ inputs: pixels, outputs });
+  const model = new Functional({ inputs: pixels, outputs });
   for (const layer of base.layers) layer.trainable = layer.name.startsWith('block5');
   model.initialize(0);
   const objective = { loss: losses.categoricalCrossentropy, metrics: [] };
-  const { name, outputs: results, state } = trainingStep(outputs, model.cut, objective, adam());
+  const { name, outputs: results, state } = trainingStep(model.network, model.cut, objective, adam());
   const next = Object.fromEntries(Object.entries(state).map(([key, value]) => [`next/${key}`, value]));
   return toOnnx({ name, outputs: { ...results, ...next } }, { purpose: 'training' });
 }

@@ -25,4 +25,5 @@ export * as ops from './public/ops.ts';
 export * as optimizers from './public/optimizers.ts';
 export { Device, Program } from './public/runtime.ts';
 export { type Batch, type Callback, History, type Logs } from './public/training.ts';
+export * as utils from './public/utils.ts';
 export { l2, type Regularizer } from './regularizers/regularizers.ts';

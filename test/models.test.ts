@@ -4,7 +4,9 @@ import { deriveKey, RandomStream } from '../src/core/random.ts';
 import { floats, type Tensor } from '../src/core/tensor.ts';
 import { Dataset } from '../src/data/dataset.ts';
 import * as layers from '../src/layers/layers.ts';
-import { type CompileOptions, type FitOptions, Model } from '../src/models/model.ts';
+import { Functional } from '../src/models/functional.ts';
+import type { Model } from '../src/models/model.ts';
+import type { CompileOptions, FitOptions } from '../src/models/model-options.ts';
 import { adam, adamW, type Optimizer, sgd } from '../src/optimizers/optimizers.ts';
 import { l2 } from '../src/regularizers/regularizers.ts';
 import type { Batch } from '../src/training/trainable.ts';
@@ -69,7 +71,7 @@ function network({
     ...(regularizer !== undefined && { kernelRegularizer: l2(regularizer) }),
   });
   const outputs = head.apply(layers.dropout({ name: 'drop', rate: dropout }).apply(joined));
-  const model = new Model({ inputs: x, outputs, name: 'net' }, { threads });
+  const model = new Functional({ inputs: x, outputs, name: 'net' }, { threads });
   model.compile({ ...objective, optimizer, seed });
   return model;
 }
@@ -122,7 +124,7 @@ describe('a small network', () => {
     expect(predictions.shape).toEqual([10, 3]);
     for (let i = 0; i < 10; i++) {
       expect(predictions.data.slice(3 * i, 3 * i + 3).reduce((sum, p) => sum + p)).toBeCloseTo(1, 5);
-      const alone = await model.predictOnBatch(batch(i, i + 1));
+      const alone = await model.predictOnBatch(batch(i, i + 1).inputs as Tensor);
       expect(relativeError(alone.data, predictions.data.slice(3 * i, 3 * i + 3))).toBeLessThan(1e-5);
     }
     expect(relativeError((await model.predict(whole)).data, predictions.data)).toBeLessThan(1e-5);
@@ -336,8 +338,8 @@ describe('freezing', () => {
 
   test('features of a layer are those that its own model computes', async () => {
     const model = network();
-    const joined = model.outputs.inputs[0]!.inputs[0]!;
-    const own = new Model({ inputs: model.inputs, outputs: joined }, { threads: 1 });
+    const joined = model.output.inputs[0]!.inputs[0]!;
+    const own = new Functional({ inputs: model.inputs, outputs: joined }, { threads: 1 });
     const seen: number[] = [];
     const features = await model.featuresOf(joined, data, { onProgress: (examples) => seen.push(examples) });
     expect(features.shape).toEqual([10, 12]);
@@ -393,8 +395,10 @@ describe('what goes wrong arrives, and leaves the model usable:', () => {
 
   test('images of another size, targets of another number of classes', async () => {
     const small = batch(0, 2, { inputs: floats(new Float32Array(2 * 6 * 8 * 2), [2, 6, 8, 2]) });
-    await expect(model.predict(batches(small))).rejects.toThrow(ComputeError);
-    await expect(model.fit(batches(small))).rejects.toThrow(/Got: 6 Expected: 8/);
+    await expect(model.predict(batches(small))).rejects.toThrow(ShapeError);
+    await expect(model.fit(batches(small))).rejects.toThrow(
+      "input 'x' takes [batch, 8, 8, 2], and was given [2, 6, 8, 2]",
+    );
     const other = batch(0, 2, { targets: oneHot([0, 1], 2) });
     await expect(model.fit(batches(other))).rejects.toThrow(/targets.*Got: 2 Expected: 3/s);
     await usable();
@@ -418,7 +422,7 @@ describe('what goes wrong arrives, and leaves the model usable:', () => {
   });
 
   test('features that are no longer wanted', async () => {
-    const joined = model.outputs.inputs[0]!;
+    const joined = model.output.inputs[0]!;
     const ended = model.featuresOf(joined, data, { signal: AbortSignal.abort() });
     await expect(ended).rejects.toThrow('aborted');
     await usable();
@@ -442,7 +446,7 @@ describe('what cannot be meant is refused:', () => {
 
   test('training or testing what is not compiled', async () => {
     const input = x();
-    const model = new Model({ inputs: input, outputs: dense('d').apply(input), name: 'raw' });
+    const model = new Functional({ inputs: input, outputs: dense('d').apply(input), name: 'raw' });
     await expect(model.fit(data)).rejects.toThrow(UsageError);
     await expect(model.fit(data)).rejects.toThrow("model 'raw': call compile before fit");
     await expect(model.evaluate(data)).rejects.toThrow('call compile before evaluate');
@@ -451,14 +455,15 @@ describe('what cannot be meant is refused:', () => {
 
   test('an input that the output does not come from', () => {
     const make = () =>
-      new Model({ inputs: x(), outputs: dense('d').apply(layers.input({ name: 'other', shape: [4] })) });
+      new Functional({ inputs: x(), outputs: dense('d').apply(layers.input({ name: 'other', shape: [4] })) });
     expect(make).toThrow(UsageError);
     expect(make).toThrow("depends on 'other'");
   });
 
   test('two layers of one name', () => {
     const input = x();
-    const make = () => new Model({ inputs: input, outputs: dense('same').apply(dense('same').apply(input)) });
+    const make = () =>
+      new Functional({ inputs: input, outputs: dense('same').apply(dense('same').apply(input)) });
     expect(make).toThrow("two layers have the name 'same'");
   });
 
@@ -481,7 +486,9 @@ describe('what cannot be meant is refused:', () => {
     );
     for (const epochs of [-1, 1.5, Number.NaN])
       await expect(model.fit(data, { epochs })).rejects.toThrow(UsageError);
-    await expect(network({ threads: 0 }).predict(data)).rejects.toThrow('threads must be');
+    expect(() => network({ threads: 0 })).toThrow(
+      "model 'net': threads must be a whole number above 0, got 0",
+    );
     await model.dispose();
   });
 
@@ -489,33 +496,9 @@ describe('what cannot be meant is refused:', () => {
     const model = network();
     await expect(model.fit(batches())).rejects.toThrow('gave no batch to train on');
     await expect(model.evaluate(batches())).rejects.toThrow('gave no batch to test on');
-    await expect(model.predict(batches())).rejects.toThrow(/no batch|at least one/);
+    await expect(model.predict(batches())).rejects.toThrow('gave no batch to predict from');
     await model.dispose();
   });
-});
-
-test('the summary is Keras’ table', () => {
-  const model = network({ dropout: 0.5 });
-  model.getLayer('low').trainable = false;
-  expect(model.countParams()).toBe(76 + 296 + 39);
-  expect(model.summary()).toMatchInlineSnapshot(`
-    "Model: "net"
-    Layer (type)                       Output shape      Params  Trainable
-    ──────────────────────────────────────────────────────────────────────
-    x (InputLayer)                     [batch, 8, 8, 2]       0
-    low (Conv2D)                       [batch, 8, 8, 4]      76  no
-    pool (MaxPooling2D)                [batch, 4, 4, 4]       0
-    high (Conv2D)                      [batch, 4, 4, 8]     296  yes
-    average0 (GlobalAveragePooling2D)  [batch, 4]             0
-    average1 (GlobalAveragePooling2D)  [batch, 8]             0
-    joined (Concatenate)               [batch, 12]            0
-    drop (Dropout)                     [batch, 12]            0
-    head (Dense)                       [batch, 3]            39  yes
-
-    Total params: 411 (1.61 KB)
-    Trainable params: 335 (1.31 KB)
-    Non-trainable params: 76 (0.30 KB)"
-  `);
 });
 
 test('memory and handles stay flat over hundreds of steps', async () => {

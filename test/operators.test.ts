@@ -7,9 +7,11 @@ import * as conv from '../src/ops/conv.ts';
 import * as elementwise from '../src/ops/elementwise.ts';
 import * as linear from '../src/ops/linear.ts';
 import * as pool from '../src/ops/pool.ts';
+import * as rearranging from '../src/ops/rearranging.ts';
 import * as reduce from '../src/ops/reduce.ts';
 import * as shaping from '../src/ops/shaping.ts';
 import * as softmax from '../src/ops/softmax.ts';
+import * as sorting from '../src/ops/sorting.ts';
 import { Device } from '../src/runtime/device.ts';
 import { goldenJson, goldenTensors, relativeError } from './support/goldens.ts';
 
@@ -25,19 +27,33 @@ interface Row {
 }
 
 type AnyOp = (...args: unknown[]) => Value;
+/** What gives several values, each by itself. */
+const parts = {
+  variance: (x: Value, attributes: reduce.ReduceAttributes) => reduce.moments(x, attributes).variance,
+  topKValues: (x: Value, attributes: { k: number }) => sorting.topK(x, attributes).values,
+};
 const operators = {
+  ...parts,
   ...conv,
   ...elementwise,
   ...linear,
   ...pool,
+  ...rearranging,
   ...reduce,
   ...shaping,
   ...softmax,
+  ...sorting,
 } as unknown as Record<string, AnyOp>;
 
-/** Images whose batch is known only when the graph runs, as in training; everything else as it is. */
-const symbolic = (shape: readonly number[], isImages: boolean) =>
-  isImages ? ['batch', ...shape.slice(1)] : shape;
+/** Whose first axis is a batch that is known only when the graph runs, as in training. */
+const batched = new Set([
+  ...['conv2d', 'conv2dTranspose', 'maxPool2d', 'averagePool2d', 'sort', 'cumSum', 'topKValues', 'takeAlong'],
+  ...['gatherRows', 'gather', 'flip', 'tile', 'repeatElements', 'pad', 'padEdges', 'oneHot'],
+]);
+const isBatch = (op: string, input: number) =>
+  batched.has(op) && (input === 0 || op === 'takeAlong' || op === 'gatherRows');
+const symbolic = (shape: readonly number[], isBatch: boolean) =>
+  isBatch ? ['batch', ...shape.slice(1)] : shape;
 
 const tensors = goldenTensors('operators');
 let device: Device;
@@ -54,11 +70,12 @@ describe.each(goldenJson<Row[]>('operators'))('$op $name', (row) => {
       const inputs = row.inputs.map((name, i) => {
         const value = tensors[name]!;
         feeds[`x${i}`] = value;
-        const images = /2d$/.test(row.op) && i === 0;
-        return input(`x${i}`, symbolic(value.shape, images), value.dtype);
+        return input(`x${i}`, symbolic(value.shape, isBatch(row.op, i)), value.dtype);
       });
-      const wrt = inputs.slice(0, row.gradients.length);
-      const y = operators[row.op]!(...inputs, row.attributes);
+      const result = operators[row.op]!(...inputs, row.attributes);
+      const y = result.dtype === 'float32' ? result : elementwise.cast(result, { to: 'float32' });
+      const wrt = inputs.filter((_, i) => row.gradients[i] !== null);
+      const goldens = row.gradients.filter((name) => name !== null);
       const loss = reduce.reduceSum(elementwise.mul(y, input('upstream', y.shape)));
       const gradients = gradient(loss, wrt);
       const program = await device.compile({
@@ -71,8 +88,7 @@ describe.each(goldenJson<Row[]>('operators'))('$op $name', (row) => {
       expect(
         relativeError(results.y!.data as Float32Array, tensors[row.output]!.data as Float32Array),
       ).toBeLessThan(1e-5);
-      row.gradients.forEach((name, i) => {
-        if (name === null) return;
+      goldens.forEach((name, i) => {
         const error = relativeError(
           results[`g${i}`]!.data as Float32Array,
           tensors[name]!.data as Float32Array,

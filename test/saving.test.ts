@@ -1,398 +1,456 @@
-import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeSafetensors, encodeSafetensors } from '../src/codecs/safetensors.ts';
-import { DataError, UsageError } from '../src/core/errors.ts';
-import { createFolderWhole } from '../src/core/files.ts';
-import { toFloat16 } from '../src/core/float16.ts';
-import { floats, type Tensor, tensor } from '../src/core/tensor.ts';
-import { Dataset } from '../src/data/dataset.ts';
+import { registerCustomObjects } from '../src/core/custom-objects.ts';
+import { DataError, SystemError, UsageError } from '../src/core/errors.ts';
+import { floats, type Tensor, tensor, zeros } from '../src/core/tensor.ts';
+import type { Value } from '../src/graph/value.ts';
+import { type CallContext, Layer, type Weight } from '../src/layers/layer.ts';
 import * as layers from '../src/layers/layers.ts';
-import { Model } from '../src/models/model.ts';
-import {
-  modelFromTopology,
-  type Topology,
-  toPortableOnnx,
-  topologyOf,
-  weightsOf,
-} from '../src/models/saving.ts';
-import { assignWeights } from '../src/models/weight-files.ts';
-import { evaluatePredictions } from '../src/oct/evaluation.ts';
-import { readRun, writeRun } from '../src/oct/run-folder.ts';
-import { decodeModel } from '../src/onnx/decode.ts';
-import { adam } from '../src/optimizers/optimizers.ts';
-import { l2 } from '../src/regularizers/regularizers.ts';
-import { randomStream } from './support/random.ts';
-
-const classNames = ['CNV', 'DME', 'NORMAL'];
-
-/** A network of every kind of layer, of which the lower ones are frozen and in half precision. */
-function network(): Model {
-  const images = layers.input({ name: 'pixels', shape: [17, 17, 'channels'], dtype: 'uint8' });
-  let x = layers.preprocessing({ mode: 'torch' }).apply(images);
-  x = layers.conv2d({ name: 'low', filters: 16, kernelSize: 3, padding: 'same', trainable: false }).apply(x);
-  x = layers.activation({ activation: 'relu' }).apply(x);
-  x = layers.maxPooling2d().apply(x);
-  const wide = layers.conv2d({
-    name: 'high',
-    filters: 16,
-    kernelSize: [3, 3],
-    padding: 'same',
-    activation: 'relu',
-  });
-  const high = wide.apply(x);
-  const pooled = [
-    layers.globalAveragePooling2d().apply(x),
-    layers.flatten().apply(layers.averagePooling2d({ poolSize: [2, 4], strides: 4 }).apply(high)),
-  ];
-  const joined = layers.dropout({ rate: 0.3 }).apply(layers.concatenate().apply(pooled));
-  const head = layers.dense({ name: 'head', units: 3, activation: 'softmax', kernelRegularizer: l2(1e-3) });
-  const outputs = head.apply(layers.normalization().apply(joined));
-  const model = new Model({ inputs: images, outputs, name: 'small' }, { threads: 1 });
-  model.initialize(3);
-  for (const weight of model.getLayer('low').weights) {
-    weight.value = tensor('float16', weight.shape, toFloat16(weight.value!.data as Float32Array));
-  }
-  return model;
-}
-
-function pixels(count: number, channels: 1 | 3): Tensor<'uint8'> {
-  const stream = randomStream('pixels', channels);
-  const data = Uint8Array.from({ length: count * 17 * 17 * channels }, () => stream.below(256));
-  return tensor('uint8', [count, 17, 17, channels], data);
-}
-
-const predictions = (model: Model, channels: 1 | 3 = 3) =>
-  model.predict(Dataset.fromArray([{ inputs: pixels(4, channels), targets: floats([0], [1, 1]) }]));
-
-const description = {
-  backbone: 'none',
-  recipe: 'test',
-  classNames,
-  imageSize: [17, 17],
-  resize: 'bilinear',
-  channels: 1,
-  settings: { seed: 3, nested: { rate: 0.1 } },
-} as const;
+import { model as functional } from '../src/models/functional.ts';
+import { loadModel } from '../src/models/loading.ts';
+import type { Model } from '../src/models/model.ts';
+import { Sequential } from '../src/models/sequential.ts';
+import { assignWeights, readWeights, weightsOf } from '../src/models/weight-files.ts';
+import { mul, relu } from '../src/ops/elementwise.ts';
+import { adam, sgd } from '../src/optimizers/optimizers.ts';
+import { predictions, trainedClassifier } from './support/small-classifier.ts';
+import { batches, oneHot, valuesOf } from './support/training.ts';
 
 let folder: string;
-let model: Model;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'fovea-saving-'));
-  model = network();
-  model.compile({ optimizer: adam({ learningRate: 0.01 }), loss: 'categoricalCrossentropy' });
-  const targets = floats([1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0], [4, 3]);
-  await model.fit(Dataset.fromArray([{ inputs: pixels(4, 1), targets }]), { epochs: 2 });
 });
-afterAll(async () => {
-  await model.dispose();
-  await rm(folder, { recursive: true });
-});
+afterAll(() => rm(folder, { recursive: true }));
 
-describe('a topology', () => {
-  test('is JSON, and makes the same model, with the same predictions bit for bit', async () => {
-    const topology: unknown = JSON.parse(JSON.stringify(topologyOf(model)));
-    const restored = modelFromTopology(topology, { threads: 1 });
-    expect(topologyOf(restored)).toEqual(topology);
-    expect(restored.summary()).toBe(model.summary());
-    const file = decodeSafetensors(encodeSafetensors(weightsOf(model)), 'weights');
-    assignWeights(restored.weights, file.tensors, 'weights');
-    for (const channels of [1, 3] as const) {
-      expect(await predictions(restored, channels)).toEqual(await predictions(model, channels));
-    }
-    await restored.dispose();
-  });
-
-  test('cannot hold a layer that is applied twice', () => {
-    const x = layers.input({ shape: [4] });
-    const shared = layers.dense({ name: 'shared', units: 4 });
-    const twice = new Model({ inputs: x, outputs: shared.apply(shared.apply(x)) });
-    expect(() => topologyOf(twice)).toThrow(UsageError);
-    expect(() => topologyOf(twice)).toThrow("layer 'shared' is applied more than once");
-  });
-
-  const input = { className: 'InputLayer', config: { name: 'x', shape: [4, 4, 3] }, inputs: [] };
-  const dense = { className: 'Dense', config: { name: 'd', units: 2 }, inputs: ['x'] };
-  const valid: Topology = { name: 'm', layers: [input, dense], input: 'x', output: 'd' };
-  const withDense = (change: object) => ({ ...valid, layers: [input, { ...dense, ...change }] });
-  const withConfig = (className: string, config: object) =>
-    withDense({ className, config: { name: 'd', ...config } });
-
-  test.each<[string, unknown, string[]]>([
-    ['that is no object', [], ['expected object']],
-    ['without an output', { ...valid, output: undefined }, ['output', 'expected string']],
-    ['of another output', { ...valid, output: 'e' }, ["the output 'e' is not among the layers"]],
-    ['of another input', { ...valid, input: 'e' }, ["the input 'e' is not among the layers"]],
-    ['whose input is a layer', { ...valid, input: 'd' }, ["'x'", 'not among the model']],
-    [
-      'of an unknown class',
-      withDense({ className: 'Magic' }),
-      ["layer 'd'", "'Magic'", 'Conv2D, MaxPooling2D'],
-    ],
-    ['of an inherited class', withDense({ className: 'constructor' }), ["'constructor' is no layer"]],
-    [
-      'of two layers with one name',
-      { ...valid, layers: [input, dense, dense] },
-      ["two layers have the name 'd'"],
-    ],
-    ['of a layer without a name', withDense({ config: { units: 2 } }), ['layers.1.config.name']],
-    [
-      'of a layer on itself',
-      withDense({ inputs: ['d'] }),
-      ["layer 'd'", "its input 'd' is no layer before it"],
-    ],
-    ['of a layer on nothing', withDense({ inputs: [] }), ["layer 'd'", 'apply takes outputs']],
-    ['of a layer on two', withDense({ inputs: ['x', 'x'] }), ["layer 'd'", 'takes one input, got 2']],
-    [
-      'of an input on a layer',
-      { ...valid, layers: [input, { ...input, config: { name: 'd', shape: [1] }, inputs: ['x'] }] },
-      ["layer 'd'", 'an input takes no inputs'],
-    ],
-    ['of a layer that leads nowhere', { ...valid, output: 'x' }, ["layer 'd' leads to no output"]],
-    ['of shapes that do not fit', withConfig('Conv2D', { filters: 1, kernelSize: 5 }), ["layer 'd'", '5']],
-    ['of an unknown option', withConfig('Dense', { units: 2, speed: 9 }), ["layer 'd'", 'speed']],
-    ['of no units', withConfig('Dense', { units: 0 }), ["layer 'd'", 'units']],
-    ['of units in words', withConfig('Dense', { units: '2' }), ["layer 'd'", 'units', 'expected number']],
-    [
-      'of an unknown activation',
-      withConfig('Activation', { activation: 'toString' }),
-      ['activation', 'relu'],
-    ],
-    ['of an unknown padding', withConfig('MaxPooling2D', { padding: 'full' }), ['padding', 'valid']],
-    ['of an unknown mode', withConfig('Preprocessing', { mode: 'x' }), ['mode', 'caffe']],
-    ['of a rate of one', withConfig('Dropout', { rate: 1 }), ['rate']],
-    [
-      'of a kernel of three sizes',
-      withConfig('Conv2D', { filters: 1, kernelSize: [1, 1, 1] }),
-      ['kernelSize', 'or two'],
-    ],
-  ])('%s is refused', (_, topology, words) => {
-    expect(() => modelFromTopology(topology, { where: 't.json' })).toThrow(DataError);
-    for (const word of ['t.json: ', ...words]) {
-      expect(() => modelFromTopology(topology, { where: 't.json' })).toThrow(word);
-    }
-  });
-});
-
-test('weights without values cannot be saved', () => {
-  const bare = modelFromTopology(topologyOf(model));
-  expect(() => weightsOf(bare)).toThrow(UsageError);
-  expect(() => weightsOf(bare)).toThrow("weight 'low/kernel' has no value yet");
-  expect(() => toPortableOnnx(bare, { classNames })).toThrow('call compile or initialize');
-});
-
-describe('a portable ONNX file', () => {
-  const python = fileURLToPath(new URL('../.python/bin/python', import.meta.url));
-  const script = fileURLToPath(new URL('support/check_onnx.py', import.meta.url));
-  const file = () => Buffer.concat(toPortableOnnx(model, { classNames, metadata: { resize: 'bilinear' } }));
-
-  test('takes bytes of three channels, and has the notes, and half-precision weights as they are', () => {
-    const { graph, metadata } = decodeModel(file(), 'model.onnx');
-    expect(graph.inputs).toEqual([{ name: 'images', dtype: 'uint8', shape: ['batch', 17, 17, 3] }]);
-    expect(graph.outputs).toEqual([{ name: 'probabilities', dtype: 'float32', shape: ['batch', 3] }]);
-    expect(metadata).toEqual({ resize: 'bilinear', class_names: '["CNV","DME","NORMAL"]' });
-    expect(graph.initializers!['low/kernel']).toEqual(model.getLayer('low').weights[0]!.value);
-    expect(graph.initializers!['high/kernel']!.dtype).toBe('float32');
-  });
-
-  test('needs a name for each class', () => {
-    expect(() => toPortableOnnx(model, { classNames: ['one'] })).toThrow(UsageError);
-    expect(() => toPortableOnnx(model, { classNames: ['one'] })).toThrow(
-      '[batch, 3], which is not [batch, 1]',
-    );
-  });
-
-  test.skipIf(!existsSync(python))(
-    'passes ONNX’s checker and gives the same in Python (needs .python)',
-    async () => {
-      const own = await mkdtemp(join(folder, 'onnx-'));
-      const tensors = { images: pixels(4, 3), 'expected/probabilities': await predictions(model) };
-      await writeFile(join(own, 'model.onnx'), file());
-      await writeFile(join(own, 'model.safetensors'), encodeSafetensors(tensors));
-      await writeFile(join(own, 'models.json'), '[{"name": "model", "file": "model", "portable": true}]');
-      expect(JSON.parse(execFileSync(python, [script, own], { encoding: 'utf8' }))).toEqual({ model: '' });
-    },
+const options = { threads: 1 };
+let count = 0;
+const fresh = () => join(folder, `model ${++count}`);
+const failure = (running: Promise<unknown>) =>
+  running.then(
+    () => undefined,
+    (error: unknown) => error as Error,
   );
+
+const stack = (...units: number[]) =>
+  new Sequential(
+    {
+      name: 'stack',
+      layers: [
+        layers.input({ name: 'x', shape: [4] }),
+        ...units.map((size, i) => layers.dense({ name: `d${i}`, units: size })),
+      ],
+    },
+    options,
+  );
+
+describe('a saved model', () => {
+  let trained: Model;
+  let path: string;
+  beforeAll(async () => {
+    trained = await trainedClassifier();
+    path = fresh();
+    await trained.save(path);
+  });
+  afterAll(() => trained.dispose());
+
+  test('is a folder of JSON, weights and the optimizer’s state', async () => {
+    expect(await readdir(path)).toEqual(['model.json', 'optimizer.safetensors', 'weights.safetensors']);
+    expect(JSON.parse(await readFile(join(path, 'model.json'), 'utf8'))).toEqual(
+      JSON.parse(JSON.stringify(trained)),
+    );
+  });
+
+  test('gives the same outputs, bit for bit, when it is loaded', async () => {
+    const loaded = await loadModel(path, options);
+    for (const channels of [1, 3] as const) {
+      expect(await predictions(loaded, channels)).toEqual(await predictions(trained, channels));
+    }
+    expect(loaded.getLayer('low').weights[0]!.value!.dtype).toBe('float16');
+    expect(loaded.trainableWeights.map(({ path }) => path)).toEqual(
+      trained.trainableWeights.map(({ path }) => path),
+    );
+    await loaded.dispose();
+  });
+
+  test('takes the place of another where that is wanted, and of nothing else', async () => {
+    await expect(trained.save(path)).rejects.toThrow(UsageError);
+    await expect(trained.save(path)).rejects.toThrow('exists and is not empty');
+    const place = fresh();
+    const first = stack(3);
+    first.initialize();
+    await first.save(place);
+    await trained.save(place, { overwrite: true });
+    expect((await loadModel(place)).name).toBe('small');
+    const other = fresh();
+    await mkdir(other);
+    await writeFile(join(other, 'notes.txt'), 'mine');
+    await expect(trained.save(other, { overwrite: true })).rejects.toThrow('exists and is not empty');
+    expect(await readdir(other)).toEqual(['notes.txt']);
+  });
+
+  test('of models in models, shared and custom layers', async () => {
+    class Gain extends Layer {
+      static override readonly className: string = 'Gain';
+      #gain!: Weight;
+      override build(): void {
+        this.#gain = this.addWeight('gain', [], { initializer: 'ones' });
+      }
+      call([x]: readonly [Value], { read }: CallContext): Value {
+        return mul(x, read(this.#gain));
+      }
+    }
+    const soft = (x: Value) => relu(mul(x, x));
+    registerCustomObjects({ soft });
+    const shared = layers.dense({ name: 'shared', units: 4, activation: soft });
+    const inner = new Sequential({
+      name: 'inner',
+      layers: [layers.input({ shape: [4] }), shared, new Gain({ name: 'gain' })],
+    });
+    const x = layers.input({ name: 'x', shape: [4] });
+    const net = functional(
+      { name: 'net', inputs: x, outputs: [inner.apply(shared.apply(inner.apply(x))), x] },
+      options,
+    );
+    net.initialize(4);
+    const place = fresh();
+    await net.save(place);
+    const loaded = await loadModel(place, { ...options, customObjects: { Gain } });
+    const given = floats([1, -2, 3, 0.5], [1, 4]);
+    expect(await loaded.predictAllOnBatch(given)).toEqual(await net.predictAllOnBatch(given));
+    const unknown = await failure(loadModel(place));
+    expect(unknown).toBeInstanceOf(DataError);
+    for (const word of [join(place, 'model.json'), "layer 'gain'", "there is no layer 'Gain'"])
+      expect(unknown!.message).toContain(word);
+    await Promise.all([net.dispose(), loaded.dispose()]);
+  });
 });
 
-describe('a run folder', () => {
-  const history = [
-    { epoch: 1, loss: 1.5 },
-    { epoch: 2, loss: 1.25, val_loss: 1 },
-  ];
-  const evaluation = evaluatePredictions({
-    probabilities: floats([0.8, 0.1, 0.1, 0.1, 0.8, 0.1, 0.2, 0.2, 0.6], [3, 3]),
-    labels: [0, 1, 1],
-    patients: ['1', '2', '3'],
-    classes: classNames,
+describe('training goes on', () => {
+  const x = floats([1, 2, 3, 4, 4, 3, 2, 1, 0, 1, 0, 2], [3, 4]);
+  const data = batches({ inputs: x, targets: oneHot([0, 1, 2], 3) });
+  const net = () => {
+    const made = stack(5, 3);
+    made.add(layers.activation({ name: 'softmax', activation: 'softmax' }));
+    return made;
+  };
+  const by = { optimizer: adam({ learningRate: 0.05 }), loss: 'categoricalCrossentropy' } as const;
+
+  test('from a saved optimizer as if it had never stopped, and from a new one otherwise', async () => {
+    const [whole, first] = [net(), net()];
+    for (const made of [whole, first]) made.compile(by);
+    await whole.fit(data, { epochs: 4 });
+    await first.fit(data, { epochs: 2 });
+    const path = fresh();
+    await first.save(path);
+    const loaded = await loadModel(path, options);
+    expect(await loaded.optimizerState()).toEqual(await first.optimizerState());
+    await loaded.predict(data); // opens what computes, and loses nothing
+    loaded.compile({ ...by, resume: true });
+    await loaded.fit(data, { epochs: 2 });
+    expect(valuesOf(loaded)).toEqual(valuesOf(whole));
+    const anew = await loadModel(path, options);
+    anew.compile(by);
+    await anew.fit(data, { epochs: 2 });
+    expect(valuesOf(anew)).not.toEqual(valuesOf(whole));
+    const other = await loadModel(path, options);
+    const resume = () => other.compile({ ...by, optimizer: sgd({ momentum: 0.9 }), resume: true });
+    expect(resume).toThrow(UsageError);
+    expect(resume).toThrow('sgd cannot resume, as the optimizer before it kept m, v');
+    await Promise.all([whole, first, loaded, anew, other].map((made) => made.dispose()));
   });
-  let run: string;
+
+  test('without the optimizer where it was not saved, or has made no step', async () => {
+    const made = net();
+    made.compile(by);
+    const [early, late] = [fresh(), fresh()];
+    await made.save(early);
+    await made.fit(data);
+    await made.save(late, { includeOptimizer: false });
+    for (const path of [early, late]) {
+      expect(await readdir(path)).toEqual(['model.json', 'weights.safetensors']);
+      expect(await (await loadModel(path)).optimizerState()).toEqual({ iterations: 0, slots: {} });
+    }
+    await made.dispose();
+  });
+
+  test('and what is saved meanwhile is what has been learned by then', async () => {
+    const made = net();
+    made.compile(by);
+    const paths = [fresh(), fresh()];
+    const onEpochEnd = async (epoch: number) => {
+      await made.save(paths[epoch - 1]!);
+      await made.saveWeights(`${paths[epoch - 1]}.safetensors`);
+    };
+    await made.fit(data, { epochs: 2, callbacks: [{ onEpochEnd }] });
+    const [first, second] = await Promise.all(paths.map((path) => loadModel(path, options)));
+    expect(valuesOf(second!)).toEqual(valuesOf(made));
+    expect(valuesOf(first!)).not.toEqual(valuesOf(made));
+    expect(await readWeights(`${paths[1]}.safetensors`)).toEqual(weightsOf(made));
+    first!.compile({ ...by, resume: true });
+    await first!.fit(data);
+    expect(valuesOf(first!)).toEqual(valuesOf(made));
+    await Promise.all([made.dispose(), first!.dispose()]);
+  });
+});
+
+describe('a file of weights', () => {
+  let file: string;
+  let from: Sequential;
   beforeAll(async () => {
-    run = join(folder, 'run');
-    await writeRun(await createFolderWhole(run), { model, config: description, history, evaluation });
+    file = join(folder, 'weights.safetensors');
+    from = stack(3, 2);
+    from.initialize(1);
+    await from.saveWeights(file);
   });
 
-  const read = (name: string) => readFile(join(run, name));
+  test('is taken by name, whatever else is in the file', async () => {
+    const into = stack(3);
+    expect(await into.loadWeights(file)).toEqual([]);
+    expect(into.getWeights()).toEqual(from.getWeights().slice(0, 2));
+  });
 
-  test('holds the model in both forms, what it was made by, its history and its evaluation', async () => {
-    expect(await readdir(run)).toEqual([
-      'config.json',
-      'history.jsonl',
-      'metrics.json',
-      'model.onnx',
-      'topology.json',
-      'weights.safetensors',
-    ]);
-    const sha256 = async (name: string) =>
-      createHash('sha256')
-        .update(await read(name))
-        .digest('hex');
-    expect(JSON.parse(String(await read('config.json')))).toEqual({
-      format: 1,
-      fovea: (JSON.parse(await readFile('package.json', 'utf8')) as { version: string }).version,
-      ...description,
-      checksums: {
-        'weights.safetensors': await sha256('weights.safetensors'),
-        'topology.json': await sha256('topology.json'),
-      },
+  test('is taken in order, whatever the names', async () => {
+    const into = new Sequential({
+      layers: [
+        layers.input({ shape: [4] }),
+        layers.dense({ name: 'z', units: 3 }),
+        layers.dense({ name: 'a', units: 2 }),
+      ],
     });
-    expect(
-      String(await read('history.jsonl'))
-        .trimEnd()
-        .split('\n')
-        .map((line) => JSON.parse(line)),
-    ).toEqual(history);
-    expect(JSON.parse(String(await read('metrics.json')))).toEqual(evaluation);
-    expect(await read('weights.safetensors')).toEqual(Buffer.from(encodeSafetensors(weightsOf(model))));
-    const { metadata } = decodeModel(await read('model.onnx'), 'model.onnx');
-    expect(metadata).toMatchObject({ resize: 'bilinear' });
-  });
-
-  test('gives back a model that predicts the same, bit for bit, and can be trained on', async () => {
-    const { model: restored, config } = await readRun(run, { threads: 1 });
-    expect(config).toMatchObject(description);
-    expect(await predictions(restored)).toEqual(await predictions(model));
-    expect(restored.trainableWeights.map(({ path }) => path)).toEqual(
-      model.trainableWeights.map(({ path }) => path),
+    await into.loadWeights(file, { by: 'order' });
+    expect(into.getWeights()).toEqual(from.getWeights());
+    await expect(into.loadWeights(file)).rejects.toThrow(`${file}: tensor 'z/kernel' is missing`);
+    await expect(stack(3).loadWeights(file, { by: 'order' })).rejects.toThrow(
+      `${file}: holds 4 tensors, and model 'stack' has 2 weights`,
     );
-    await restored.dispose();
   });
 
-  test('without an evaluation says so', async () => {
-    const path = join(folder, 'unevaluated');
-    await writeRun(await createFolderWhole(path), {
-      model,
-      config: description,
-      history: [],
-      evaluation: null,
-    });
-    expect(await readFile(join(path, 'metrics.json'), 'utf8')).toBe('null\n');
-    expect(await readFile(join(path, 'history.jsonl'), 'utf8')).toBe('');
+  test('that does not fit changes nothing, or what fits', async () => {
+    const into = stack(3, 5);
+    into.initialize(2);
+    const before = into.getWeights();
+    const wrong = await failure(into.loadWeights(file));
+    expect(wrong).toBeInstanceOf(DataError);
+    expect(wrong!.message).toBe(`${file}: tensor 'd1/kernel' should have the shape [3, 5], and has [3, 2]`);
+    expect(into.getWeights()).toEqual(before);
+    expect(await into.loadWeights(file, { skipMismatch: true })).toEqual(['d1/kernel', 'd1/bias']);
+    expect(into.getWeights()).toEqual([...from.getWeights().slice(0, 2), ...before.slice(2)]);
+    const long = stack(3, 2, 1);
+    expect(await long.loadWeights(file, { by: 'order', skipMismatch: true })).toEqual([
+      'd2/kernel',
+      'd2/bias',
+    ]);
   });
 
-  test('does not appear for a model that is not what its description says', async () => {
-    const path = join(folder, 'unfit');
-    const writer = await createFolderWhole(path);
-    const config = { ...description, classNames: ['one', 'two'] };
-    await expect(writeRun(writer, { model, config, history, evaluation })).rejects.toThrow('[batch, 2]');
-    await writer.discard();
-    expect(existsSync(path)).toBe(false);
+  test('of another dtype, or that is not there', async () => {
+    const into = stack(3);
+    expect(() => assignWeights(into, { 'd0/kernel': zeros('int32', [4, 3]) }, 'here')).toThrow(
+      "here: tensor 'd0/kernel' should be float32 or float16, and is int32",
+    );
+    await expect(into.loadWeights(join(folder, 'absent'))).rejects.toThrow('there is no such file');
+    await expect(into.loadWeights(folder)).rejects.toThrow(DataError);
+    const by = { by: 'place' as 'name' };
+    await expect(into.loadWeights(file, by)).rejects.toThrow(UsageError);
   });
 
-  type Damage = (path: string) => Promise<void>;
+  test('cannot be written for weights without values', async () => {
+    const path = join(folder, 'none.safetensors');
+    await expect(stack(3).saveWeights(path)).rejects.toThrow(UsageError);
+    await expect(stack(3).save(path)).rejects.toThrow("weight 'd0/kernel' has no value yet");
+    expect(await readdir(folder)).not.toContain('none.safetensors');
+  });
+});
+
+test('a save that the system refuses leaves nothing behind', async () => {
+  const made = stack(3);
+  made.initialize();
+  const within = fresh();
+  await mkdir(within);
+  const file = join(within, 'file');
+  await writeFile(file, '');
+  await expect(made.save(join(file, 'model'))).rejects.toThrow('is a file: choose another folder');
+  await expect(made.save(file)).rejects.toThrow('is a file: choose another folder');
+  await expect(made.saveWeights(join(within, 'no', 'weights'))).rejects.toThrow(SystemError);
+  if (process.getuid?.() !== 0) {
+    await chmod(within, 0o500);
+    await expect(made.save(join(within, 'model'))).rejects.toThrow('no permission');
+    await chmod(within, 0o700);
+  }
+  expect(await readdir(within)).toEqual(['file']);
+});
+
+describe('a model is not loaded', () => {
+  type Damage = (path: string) => Promise<unknown>;
+  const weights = 'weights.safetensors';
+  const written =
+    (name: string, content: string | Uint8Array): Damage =>
+    (path) =>
+      writeFile(join(path, name), content);
+  /** A safetensors file of this header. */
+  const file = (header: string, data = 0, length: number | bigint = Buffer.byteLength(header)) => {
+    const bytes = Buffer.alloc(8 + Buffer.byteLength(header) + data);
+    bytes.writeBigUInt64LE(BigInt(length));
+    bytes.write(header, 8);
+    return bytes;
+  };
+  const entry = (shape: number[], begin: number, end: number) => ({
+    dtype: 'F32',
+    shape,
+    data_offsets: [begin, end],
+  });
+  const tensors = (change: object, data = 60) =>
+    file(
+      JSON.stringify({ 'd0/kernel': entry([4, 3], 0, 48), 'd0/bias': entry([3], 48, 60), ...change }),
+      data,
+    );
   const edited =
     (name: string, edit: (text: string) => string): Damage =>
-    async (path) => {
-      await writeFile(join(path, name), edit(await readFile(join(path, name), 'utf8')));
-    };
-  const configured = (change: object) =>
-    edited('config.json', (text) => JSON.stringify({ ...JSON.parse(text), ...change }));
-  /** Other contents under a checksum that is right. */
-  const replaced =
-    (name: string, content: () => string | Uint8Array): Damage =>
-    async (path) => {
-      await writeFile(join(path, name), content());
-      const digest = createHash('sha256').update(content()).digest('hex');
-      const change = (text: string) => {
-        const config = JSON.parse(text);
-        return JSON.stringify({ ...config, checksums: { ...config.checksums, [name]: digest } });
-      };
-      await edited('config.json', change)(path);
-    };
-  const weights = 'weights.safetensors';
-  const weightsWith = (change: Record<string, Tensor>) => () =>
-    encodeSafetensors({ ...weightsOf(model), ...change });
+    async (path) =>
+      writeFile(join(path, name), edit(await readFile(join(path, name), 'utf8')));
+  const optimizer = (slots: Record<string, Tensor>, iterations = '3') =>
+    written('optimizer.safetensors', encodeSafetensors(slots, { iterations }));
+
+  test('unless it is whole', async () => {
+    const made = stack(3);
+    made.initialize();
+    const path = fresh();
+    await made.save(path);
+    await writeFile(join(path, weights), tensors({}));
+    expect((await loadModel(path)).getWeights()[1]!.data).toEqual(new Float32Array(3));
+  });
 
   test.each<[string, Damage, string[]]>([
     [
-      'that is a file',
-      async (path) => rm(path, { recursive: true }).then(() => writeFile(path, '')),
-      ['config.json is not there'],
-    ],
-    [
       'that is not there',
       (path) => rm(path, { recursive: true }),
-      ['config.json is not there', 'give the folder'],
+      ['model.json is not there', 'give the folder'],
     ],
-    ['without its config', (path) => rm(join(path, 'config.json')), ['config.json is not there']],
-    ['without its weights', (path) => rm(join(path, weights)), ['weights.safetensors is not there']],
-    ['without its topology', (path) => rm(join(path, 'topology.json')), ['topology.json is not there']],
+    ['without its layers', (path) => rm(join(path, 'model.json')), ['model.json is not there']],
+    ['without its weights', (path) => rm(join(path, weights)), [`${weights} is not there`]],
+    ['whose JSON is none', written('model.json', '{"class_name"'), ['model.json', 'is not JSON']],
     [
-      'whose config is cut short',
-      edited('config.json', (text) => text.slice(0, -9)),
-      ['config.json is not JSON', 'fetch'],
+      'whose JSON is cut short',
+      edited('model.json', (text) => text.slice(0, -40)),
+      ['model.json', 'is not JSON'],
     ],
-    ['whose config is no object', edited('config.json', () => '3'), ['config.json: ', 'expected object']],
-    ['whose config lacks a field', configured({ classNames: undefined }), ['config.json: classNames']],
-    ['whose image size is none', configured({ imageSize: [0, 17] }), ['config.json: imageSize.0']],
-    ['with one class name twice', configured({ classNames: ['a', 'b', 'a'] }), ['class names must differ']],
-    ['with another number of classes', configured({ classNames: ['a', 'b'] }), ['[batch, 3]', '[batch, 2]']],
-    ['of another image size', configured({ imageSize: [18, 18] }), ['[batch, 17, 17, channels]', '18']],
-    ['of another resizing', configured({ resize: 'cubic' }), ['config.json: resize', 'bilinear-tf1']],
-    ['of a newer format', configured({ format: 2, checksums: [] }), ['format 2', 'install a newer fovea']],
+    ['whose JSON is no model', written('model.json', '[]'), ['model.json', 'and is a list']],
+    [
+      'with an unknown layer',
+      edited('model.json', (text) => text.replace('"Dense"', '"Magic"')),
+      ["there is no layer 'Magic'"],
+    ],
     [
       'whose weights are cut short',
-      (path) => truncate(join(path, weights), 900),
-      [weights, 'cut short or altered', 'fetch'],
+      async (path) => truncate(join(path, weights), (await stat(join(path, weights))).size - 8),
+      [weights, 'it was cut short'],
     ],
     [
-      'whose weights are altered',
-      async (path) => {
-        const bytes = await readFile(join(path, weights));
-        bytes[bytes.length - 1]! ^= 1;
-        await writeFile(join(path, weights), bytes);
+      'whose weights are cut shorter',
+      (path) => truncate(join(path, weights), 20),
+      [weights, 'its header alone has'],
+    ],
+    ['whose weights are nothing', written(weights, ''), [weights, 'it has 0 bytes']],
+    [
+      'whose header would be 2⁴⁰ bytes',
+      written(weights, file('{}', 0, 2n ** 40n)),
+      [weights, 'its header would take 1099511627776 bytes'],
+    ],
+    [
+      'whose header would be 2⁶³ bytes',
+      written(weights, file('{}', 0, 2n ** 63n)),
+      [weights, 'its header would take'],
+    ],
+    [
+      'of a million tensors',
+      (path) => {
+        const names = Array.from({ length: 1_000_000 }, (_, i) => `"${i}":{}`);
+        return writeFile(join(path, weights), file(`{${names.join()}}`));
       },
-      [weights, 'cut short or altered'],
+      [weights, 'lists 1000000 tensors'],
+    ],
+    ['whose header is no JSON', written(weights, file('{"d0')), [weights, 'its header is not JSON']],
+    ['whose header is a list', written(weights, file('[]')), [weights, 'its header is not an object']],
+    [
+      'without a tensor',
+      written(weights, tensors({ 'd0/bias': undefined }, 48)),
+      [weights, "'d0/bias' is missing"],
     ],
     [
-      'whose topology is altered',
-      edited('topology.json', (text) => text.replace('relu', 'tanh')),
-      ['topology.json', 'altered'],
-    ],
-    ['whose topology is no JSON', replaced('topology.json', () => '{'), ['topology.json is not JSON']],
-    ['whose topology is none', replaced('topology.json', () => '{}'), ['topology.json: name']],
-    ['whose weights are no tensors', replaced(weights, () => 'oh'), [`${weights} is no safetensors file`]],
-    [
-      'with a weight of another shape',
-      replaced(weights, weightsWith({ 'head/bias': floats([1, 2]) })),
-      [weights, "'head/bias'", '[3]', '[2]'],
+      'with a tensor of another shape',
+      written(weights, tensors({ 'd0/bias': entry([1, 3], 48, 60) })),
+      [weights, "'d0/bias' should have the shape [3], and has [1, 3]"],
     ],
     [
-      'without a weight',
-      replaced(weights, () => encodeSafetensors({})),
-      [weights, "'low/kernel' is missing"],
+      'with a tensor outside the file',
+      written(weights, tensors({ 'd0/bias': entry([3], 4800, 4812) })),
+      [weights, "'d0/bias' lies in [4800, 4812)", 'holds 60 bytes'],
     ],
-  ])('%s is refused', async (_, damage, words) => {
-    const path = await mkdtemp(join(folder, 'damaged-'));
-    await cp(run, path, { recursive: true });
+    [
+      'with tensors over one another',
+      written(weights, tensors({ 'd0/bias': entry([3], 44, 56) })),
+      [weights, "'d0/bias' lies in [44, 56), and overlaps"],
+    ],
+    [
+      'with a tensor that ends before it begins',
+      written(weights, tensors({ 'd0/bias': entry([3], 60, 48) })),
+      [weights, "'d0/bias'"],
+    ],
+    [
+      'with a tensor of an immense shape',
+      written(weights, tensors({ 'd0/bias': entry([2 ** 40, 2 ** 10], 48, 60) })),
+      [weights, "'d0/bias'", 'takes'],
+    ],
+    [
+      'with a tensor of a negative size',
+      written(weights, tensors({ 'd0/bias': entry([-3], 48, 60) })),
+      ['no valid shape'],
+    ],
+    [
+      'with numbers in sixteen bits of another kind',
+      written(weights, tensors({ 'd0/bias': { ...entry([3], 48, 60), dtype: 'BF16' } })),
+      ["'d0/bias' has dtype BF16"],
+    ],
+    [
+      'with an optimizer that counts no steps',
+      optimizer({}, 'x'),
+      ['optimizer.safetensors', 'the count of steps', 'x'],
+    ],
+    [
+      'with an optimizer’s file that is none',
+      written('optimizer.safetensors', 'oh no, that is wrong'),
+      ['optimizer.safetensors'],
+    ],
+    [
+      'with an optimizer of another model',
+      optimizer({ 'd7/kernel/m': zeros('float32', [4, 3]) }),
+      ['optimizer.safetensors', "'d7/kernel/m' belongs to no weight of the model"],
+    ],
+    [
+      'with an optimizer of another shape',
+      optimizer({ 'd0/kernel/m': zeros('float32', [3, 4]) }),
+      ["'d0/kernel/m' should be float32[4, 3], and is float32[3, 4]"],
+    ],
+    [
+      'with an optimizer of another dtype',
+      optimizer({ 'd0/bias/m': tensor('int32', [3], new Int32Array(3)) }),
+      ["'d0/bias/m' should be float32[3], and is int32[3]"],
+    ],
+  ])('%s', async (_, damage, words) => {
+    const made = stack(3);
+    made.initialize();
+    const path = fresh();
+    await made.save(path);
     await damage(path);
-    const failure = await readRun(path, { threads: 1 }).catch((error: unknown) => error);
-    expect(failure).toBeInstanceOf(DataError);
-    for (const word of [path, ...words]) expect((failure as Error).message).toContain(word);
+    const error = await failure(loadModel(path));
+    expect(error).toBeInstanceOf(DataError);
+    for (const word of [path, ...words]) expect(error!.message).toContain(word);
+  });
+
+  test('of a file that the encoder writes, the decoder reads the same', () => {
+    const named = { a: floats([1, 2]), __proto__x: floats([3]) };
+    expect(decodeSafetensors(encodeSafetensors(named), 'x').tensors).toEqual(named);
   });
 });

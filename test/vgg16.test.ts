@@ -2,12 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { preprocessInput, vgg16 } from '../src/applications/vgg16.ts';
 import { type Tensor, tensor, zeros } from '../src/core/tensor.ts';
 import { Dataset } from '../src/data/dataset.ts';
-import type { SymbolicTensor } from '../src/layers/layer.ts';
 import * as layers from '../src/layers/layers.ts';
+import type { SymbolicTensor } from '../src/layers/symbolic.ts';
 import { losses } from '../src/losses/losses.ts';
 import { Features } from '../src/models/features.ts';
-import { Model } from '../src/models/model.ts';
+import { Functional } from '../src/models/functional.ts';
+import type { Model } from '../src/models/model.ts';
 import { names, trainingStep } from '../src/models/step.ts';
+import { featureName } from '../src/models/tail.ts';
 import { asFloat32 } from '../src/models/weights.ts';
 import { adam, adamW, type Optimizer, sgd } from '../src/optimizers/optimizers.ts';
 import { Device } from '../src/runtime/device.ts';
@@ -68,13 +70,13 @@ const pixels = () => layers.input({ shape: [224, 224, 'channels'], dtype: 'uint8
 async function defaultRecipe(): Promise<Model> {
   const base = await vgg16({ includeTop: false, inputTensor: preprocessInput(pixels()) });
   for (const layer of base.layers) layer.trainable = layer.name.startsWith('block5');
-  const pooled = [outputOf(base, 'block4_pool'), base.outputs].map((maps) =>
+  const pooled = [outputOf(base, 'block4_pool'), base.output].map((maps) =>
     layers.globalAveragePooling2d().apply(maps),
   );
   const standardised = layers.normalization({ name: 'normalization' });
   const features = standardised.apply(layers.concatenate().apply(pooled));
   const outputs = layers.dense({ name: 'head', units: 4, activation: 'softmax' }).apply(features);
-  const model = new Model({ inputs: base.inputs, outputs }, { threads: 2 });
+  const model = new Functional({ inputs: base.inputs, outputs }, { threads: 2 });
   [standardised.weights[0]!.value, standardised.weights[1]!.value] = [
     golden['default/mean'],
     golden['default/variance'],
@@ -90,9 +92,9 @@ async function tutorialRecipe(): Promise<Model> {
     inputTensor: layers.preprocessing({ mode: 'unit' }).apply(pixels()),
   });
   for (const layer of base.layers.slice(0, -4)) layer.trainable = false;
-  const flat = layers.flatten().apply(base.outputs);
+  const flat = layers.flatten().apply(base.output);
   const outputs = layers.dense({ name: 'head', units: 4, activation: 'softmax' }).apply(flat);
-  const model = new Model({ inputs: base.inputs, outputs }, { threads: 2 });
+  const model = new Functional({ inputs: base.inputs, outputs }, { threads: 2 });
   setWeights(model, 'tutorial/initial');
   return model;
 }
@@ -117,13 +119,13 @@ function smoothNetwork(): Model {
   const outputs = layers
     .dense({ name: 'head', units: 4, activation: 'softmax' })
     .apply(layers.globalAveragePooling2d().apply(x));
-  const model = new Model({ inputs, outputs }, { threads: 2 });
+  const model = new Functional({ inputs, outputs }, { threads: 2 });
   setWeights(model, 'smooth/initial');
   return model;
 }
 
 function outputOf(model: Model, name: string): SymbolicTensor {
-  let tensor = model.outputs;
+  let tensor = model.output;
   while (tensor.layer.name !== name) tensor = tensor.inputs[0]!;
   return tensor;
 }
@@ -186,7 +188,7 @@ describe('VGG16’s features', () => {
 
   test('are Keras’', async () => {
     const data = Dataset.fromArray([recipes.default.batch]);
-    const maps = await model.featuresOf(model.outputs.inputs[0]!, data);
+    const maps = await model.featuresOf(model.output.inputs[0]!, data);
     expect(maps.shape).toEqual([8, 1024]);
     const deviation = floats('default/variance').map((variance) => Math.max(Math.sqrt(variance), 1e-7));
     const averages = maps.data.map(
@@ -212,17 +214,17 @@ describe.each(['default', 'tutorial', 'smooth'] as const)('recipe %s', (recipe) 
     model.initialize();
     const device = await Device.open({ threads: 2 });
     const objective = { loss: losses.categoricalCrossentropy, metrics: [] };
-    const step = trainingStep(model.outputs, model.cut, objective, gradientsOnly);
+    const step = trainingStep(model.network, model.cut, objective, gradientsOnly);
     const program = await device.compile(step);
     for (const weight of step.weights) {
       await device.setState({
         [weight.path]: asFloat32(weight.value!),
-        [names.slot(weight, 'gradient')]: zeros('float32', weight.shape),
+        [names.slot(weight.path, 'gradient')]: zeros('float32', weight.shape),
       });
     }
-    const features = await new Features(device, 0).of(batch, model.cut.frontier);
+    const features = await new Features(device, model.network, 0).of(batch, model.cut.frontier);
     const feeds = Object.fromEntries(
-      model.cut.frontier.map((tensor, i) => [names.feature(tensor), features[i]!]),
+      model.cut.frontier.map((tensor, i) => [featureName(tensor), features[i]!]),
     );
     const examples = batch.targets.shape[0]!;
     const ones = tensor('float32', [examples], new Float32Array(examples).fill(1));

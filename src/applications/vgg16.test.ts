@@ -21,17 +21,17 @@ test('has Keras’ layers, shapes and count of parameters', async () => {
     `block${b + 1}_pool`,
   ]);
   expect(model.layers.slice(1).map(({ name }) => name)).toEqual(blocks.flat());
-  expect(model.inputs.shape).toEqual(['batch', 224, 224, 3]);
-  expect(model.outputs.shape).toEqual(['batch', 7, 7, 512]);
+  expect(model.input.shape).toEqual(['batch', 224, 224, 3]);
+  expect(model.output.shape).toEqual(['batch', 7, 7, 512]);
   expect(model.countParams()).toBe(14_714_688);
 });
 
 test('stands on images of any size from 32 on, and on another layer’s output', async () => {
   const odd = await vgg16({ includeTop: false, weights: null, inputShape: [33, 70, 3] });
-  expect(odd.outputs.shape).toEqual(['batch', 1, 2, 512]);
+  expect(odd.output.shape).toEqual(['batch', 1, 2, 512]);
   const pixels = layers.input({ name: 'pixels', shape: [64, 64, 'channels'], dtype: 'uint8' });
   const model = await vgg16({ includeTop: false, inputTensor: preprocessInput(pixels), weights: null });
-  expect(model.inputs).toBe(pixels);
+  expect(model.input).toBe(pixels);
   expect(model.layers.slice(0, 3).map(({ className }) => className)).toEqual([
     'InputLayer',
     'Preprocessing',

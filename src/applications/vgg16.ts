@@ -1,8 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { ShapeError, UsageError } from '../core/errors.ts';
-import type { SymbolicTensor } from '../layers/layer.ts';
 import { conv2d, input, maxPooling2d, preprocessing } from '../layers/layers.ts';
-import { Model, type ModelOptions } from '../models/model.ts';
+import type { SymbolicTensor } from '../layers/symbolic.ts';
+import { Functional } from '../models/functional.ts';
+import type { ModelOptions } from '../models/model-options.ts';
 import { assignWeights, readWeights } from '../models/weight-files.ts';
 
 /** Filters of the convolutions in each block; a pool ends it. */
@@ -38,7 +39,7 @@ export interface Vgg16Options extends ModelOptions {
  * const pixels = layers.input({ shape: [224, 224, 'channels'], dtype: 'uint8' });
  * const base = await vgg16({ includeTop: false, inputTensor: preprocessInput(pixels) });
  */
-export async function vgg16(options: Vgg16Options): Promise<Model> {
+export async function vgg16(options: Vgg16Options): Promise<Functional> {
   const {
     includeTop,
     inputShape = [224, 224, 3],
@@ -63,10 +64,10 @@ export async function vgg16(options: Vgg16Options): Promise<Model> {
   });
   let bottom = x;
   while (bottom.inputs.length > 0) bottom = bottom.inputs[0]!;
-  const model = new Model({ inputs: bottom, outputs: x, name: 'vgg16' }, modelOptions);
+  const model = new Functional({ inputs: bottom, outputs: x, name: 'vgg16' }, modelOptions);
   if (weights !== null) {
     const path = weights === 'imagenet' ? imagenet : weights;
-    assignWeights(model.weights, await readWeights(path), path);
+    assignWeights(model, await readWeights(path), path);
   }
   return model;
 }

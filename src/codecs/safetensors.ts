@@ -58,13 +58,19 @@ export function encodeSafetensorsPieces(
     throw new UsageError(`a tensor cannot be called ${metadataName}: safetensors keeps the metadata there`);
   }
   const width = ([, { dtype }]: [string, Tensor]): number => bytesPerElement(dtype);
-  const ordered = Object.entries(tensors).sort((a, b) => width(b) - width(a));
-  const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [[metadataName, metadata]] : [];
+  const entries = Object.entries(tensors);
+  const ordered = entries.toSorted((a, b) => width(b) - width(a));
+  const begins = new Map<string, number>();
   let size = 0;
-  for (const [name, { dtype, shape, data }] of ordered) {
-    const begin = size;
+  for (const [name, { data }] of ordered) {
+    begins.set(name, size);
     size += data.byteLength;
-    header.push([name, { dtype: formatNames[dtype], shape, data_offsets: [begin, size] }]);
+  }
+  const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [[metadataName, metadata]] : [];
+  // The names keep their order, so that weights can be taken by it.
+  for (const [name, { dtype, shape, data }] of entries) {
+    const begin = begins.get(name)!;
+    header.push([name, { dtype: formatNames[dtype], shape, data_offsets: [begin, begin + data.byteLength] }]);
   }
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   const headerLength = Math.ceil(json.length / 8) * 8;

@@ -65,14 +65,22 @@ export interface FolderWriter {
   discard(): Promise<void>;
 }
 
+export interface FolderOptions {
+  /** A file by which a folder of the same kind is known, which the new one may replace. */
+  readonly replaces?: string;
+}
+
 /**
  * Starts a folder beside its place. Fails at once, before any work is lost, where it could not be written.
  *
- * @throws {UsageError} when `path` exists and is not an empty folder
+ * @throws {UsageError} when `path` exists and is not an empty folder, nor one that may be replaced
  * @throws {SystemError} when the system refuses
  */
-export async function createFolderWhole(path: string): Promise<FolderWriter> {
-  await refuseOccupied(path);
+export async function createFolderWhole(
+  path: string,
+  { replaces }: FolderOptions = {},
+): Promise<FolderWriter> {
+  await refuseOccupied(path, replaces);
   const beside = join(dirname(path), `.${randomUUID()}.partial`);
   try {
     await mkdir(beside, { recursive: true });
@@ -89,11 +97,14 @@ export async function createFolderWhole(path: string): Promise<FolderWriter> {
       }
     },
     async commit() {
-      await refuseOccupied(path);
+      const occupied = await refuseOccupied(path, replaces);
       try {
         await sync(beside);
+        const old = `${beside}.old`;
+        if (occupied) await rename(path, old);
         await rename(beside, path); // replaces an empty folder
         await sync(dirname(path));
+        if (occupied) await rm(old, { recursive: true, force: true });
       } catch (error) {
         throw writeFailed(path, error);
       }
@@ -104,16 +115,19 @@ export async function createFolderWhole(path: string): Promise<FolderWriter> {
   };
 }
 
-async function refuseOccupied(path: string): Promise<void> {
+/** @returns whether a folder is there that the new one replaces */
+async function refuseOccupied(path: string, replaces?: string): Promise<boolean> {
   let entries: string[];
   try {
     entries = await readdir(path);
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return;
+    if (errorCode(error) === 'ENOENT') return false;
     if (errorCode(error) === 'ENOTDIR') throw new UsageError(`${path} is a file: choose another folder`);
     throw writeFailed(path, error);
   }
   if (entries.length > 0) {
+    if (replaces !== undefined && entries.includes(replaces)) return true;
     throw new UsageError(`${path} exists and is not empty: choose another folder, or remove it`);
   }
+  return false;
 }

@@ -71,3 +71,30 @@ export function concatenateRows<D extends DType>(parts: readonly Tensor<D>[]): T
   }
   return whole;
 }
+
+/** Some rows along the first axis, in this order, copied. */
+export function rowsAt<D extends DType>(
+  { dtype, shape, data }: Tensor<D>,
+  indexes: ArrayLike<number>,
+): Tensor<D> {
+  const [count = 0, ...inner] = shape;
+  const size = count === 0 ? 0 : data.length / count;
+  const rows = zeros(dtype, [indexes.length, ...inner]);
+  for (let i = 0; i < indexes.length; i++) {
+    const at = indexes[i]! * size;
+    (rows.data as Float32Array).set((data as Float32Array).subarray(at, at + size), i * size);
+  }
+  return rows;
+}
+
+/** The rows from `from` on, before `to`, without a copy. */
+export function rowRange<D extends DType>(
+  { dtype, shape, data }: Tensor<D>,
+  from: number,
+  to: number,
+): Tensor<D> {
+  const [count = 0, ...inner] = shape;
+  const size = count === 0 ? 0 : data.length / count;
+  const end = Math.min(to, count);
+  return tensor(dtype, [end - from, ...inner], data.subarray(from * size, end * size) as DataOf<D>);
+}

@@ -32,6 +32,8 @@ export interface OpDeclaration<N extends readonly string[], A> {
   readonly grad?: readonly (GradientRule<Inputs<N>, A> | null)[];
   /** How the node is written where that is more than its name. */
   readonly onnx?: (inputs: Inputs<N>, attributes: A) => OnnxForm;
+  /** The same in other operators, for one that ONNX lacks; its gradient stays the one that is declared here. */
+  readonly compose?: (inputs: Inputs<N>, attributes: A) => Value;
   readonly elementwise?: boolean;
 }
 
@@ -51,8 +53,15 @@ export interface OpDeclaration<N extends readonly string[], A> {
 export function defineOp<const N extends readonly string[], A extends object = {}>(
   declaration: OpDeclaration<N, A>,
 ): ((...args: Arguments<N, A>) => Value) & { readonly op: Operator } {
-  const { opType, inputs: names, infer, grad = [], onnx, elementwise = false } = declaration;
-  const op: Operator = { opType, inputNames: names, grad, onnx: onnx ?? (() => ({})), elementwise };
+  const { opType, inputs: names, infer, grad = [], onnx, compose, elementwise = false } = declaration;
+  const op: Operator = {
+    opType,
+    inputNames: names,
+    grad,
+    onnx: onnx ?? (() => ({})),
+    ...(compose && { compose }),
+    elementwise,
+  };
   const variadic = names[0]?.startsWith('...') ?? false;
 
   const call = (...args: unknown[]): Value => {

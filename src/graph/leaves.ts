@@ -1,6 +1,6 @@
 import type { DType } from '../core/dtype.ts';
 import type { Shape } from '../core/shape.ts';
-import { scalar, type Tensor } from '../core/tensor.ts';
+import { scalar, type Tensor, zeros } from '../core/tensor.ts';
 import { defineOp } from './define-op.ts';
 import type { Value } from './value.ts';
 
@@ -25,6 +25,14 @@ export function input(name: string, shape: Shape, dtype: DType = 'float32'): Val
 export function constant(value: Tensor | number, name?: string): Value {
   const tensor = typeof value === 'number' ? scalar(value) : value;
   return constantOp(name === undefined ? { value: tensor } : { value: tensor, name });
+}
+
+/** A number as a scalar of a dtype; whole for whole-number types. float16 has none: cast to it. */
+export function scalarOf(value: number, dtype: DType): Tensor {
+  const result = zeros(dtype, []);
+  if (dtype === 'int64') (result.data as BigInt64Array)[0] = BigInt(value);
+  else (result.data as Float32Array)[0] = value;
+  return result;
 }
 
 export function isInput(value: Value): boolean {

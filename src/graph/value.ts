@@ -28,6 +28,8 @@ export interface OnnxForm {
   readonly attributes?: Readonly<Record<string, OnnxAttribute>>;
   /** Constants that follow the inputs, such as the axes of a reduction. */
   readonly constants?: readonly Tensor[];
+  /** Which of the outputs of ONNX's operator this is; the first if absent. */
+  readonly output?: number;
 }
 
 export interface GradientContext<I extends readonly (Value | undefined)[], A> {
@@ -55,6 +57,9 @@ export interface Operator {
   readonly grad: readonly (GradientRule<any, any> | null)[];
   // biome-ignore lint/suspicious/noExplicitAny: as above
   readonly onnx: (inputs: any, attributes: any) => OnnxForm;
+  /** Where ONNX has no such operator: the same in others, put in its place before anything is lowered. */
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  readonly compose?: (inputs: any, attributes: any) => Value;
   /** Computed element by element from inputs of the output's shape, so any order of the elements will do. */
   readonly elementwise: boolean;
 }

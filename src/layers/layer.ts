@@ -1,22 +1,29 @@
-import type { DType } from '../core/dtype.ts';
+import { type Constraint, constraintKind } from '../constraints/constraints.ts';
 import { ShapeError, UsageError } from '../core/errors.ts';
-import { formatShape, type Shape } from '../core/shape.ts';
+import { asList } from '../core/lists.ts';
+import { type ConfigOf, type OptionsOf, type OptionTable, resolveOptions } from '../core/options.ts';
+import { formatShape, type Shape, sameShape } from '../core/shape.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { input } from '../graph/leaves.ts';
-import type { Value, ValueSpec } from '../graph/value.ts';
-import type { InitializerName } from '../initializers/initializers.ts';
-import type { Regularizer } from '../regularizers/regularizers.ts';
+import type { Value } from '../graph/value.ts';
+import { type Initializer, initializerKind } from '../initializers/initializers.ts';
+import { type Regularizer, regularizerKind } from '../regularizers/regularizers.ts';
+import { Node, SymbolicTensor } from './symbolic.ts';
 
 /** A variable of a layer. Its values live here, or on a device while a model trains. */
 export interface Weight {
+  /** Within its layer: `kernel` */
+  readonly name: string;
   /** `layer/kernel` */
   readonly path: string;
   readonly shape: readonly number[];
-  readonly initializer: InitializerName;
-  /** False for what training never changes, such as the statistics of a normalization. */
+  readonly initializer: Initializer;
+  /** False for what gradients never change, such as the statistics of a normalization. */
   readonly trainable: boolean;
   /** Its penalty is added to the loss from the next `compile` on. */
   regularizer: Regularizer | undefined;
+  /** What every update is brought back to. */
+  readonly constraint: Constraint | undefined;
   /** float32, or float16 as it was read; absent until it is initialized or loaded. */
   value: Tensor | undefined;
 }
@@ -27,42 +34,57 @@ export interface CallContext {
   readonly training: boolean;
   /** The value of a weight, float32. */
   read(weight: Weight): Value;
-  /** A key for random numbers that is another one at each step, uint32 [2]. */
-  randomKey(layer: Layer): Value;
-}
-
-/** The output of a layer while a model is described: a shape, and where it comes from. */
-export interface SymbolicTensor {
-  /** Grows in order of creation. */
-  readonly id: number;
-  readonly shape: Shape;
-  readonly dtype: DType;
-  readonly layer: Layer;
-  readonly inputs: readonly SymbolicTensor[];
+  /** What a weight is after this step of training, such as a moving average. */
+  update(weight: Weight, value: Value): void;
+  /** A scalar that training adds to the loss. */
+  addLoss(loss: Value): void;
+  /** A key for random numbers, uint32 [2], another one at each step and for each call. */
+  randomKey(seed?: number): Value;
 }
 
 export interface LayerConfig {
   /** Unique within a model. Default: the class and a number, `dense_1`. */
   readonly name?: string | undefined;
   /** Whether training changes the layer's weights. Default true. */
+  readonly trainable?: boolean | undefined;
+}
+
+/** Options that every layer has. */
+export const commonOptions = ['name', 'trainable'];
+
+/** How a layer is called. */
+export interface ApplyOptions {
+  /** False: as in inference also while the model trains, so that no dropout drops and no statistics move. */
+  readonly training?: boolean;
+}
+
+export interface WeightOptions {
+  /** Default 'glorotUniform'. */
+  readonly initializer?: Initializer;
+  /** Default true. */
   readonly trainable?: boolean;
+  readonly regularizer?: Regularizer | undefined;
+  readonly constraint?: Constraint | undefined;
 }
 
-let lastId = 0;
-
-export function symbolicTensor(
-  layer: Layer,
-  { shape, dtype }: ValueSpec,
-  inputs: readonly SymbolicTensor[],
-): SymbolicTensor {
-  return { id: ++lastId, shape, dtype, layer, inputs };
+/** Layers within a layer: what a model is to the model that it stands in. */
+export interface Nested {
+  readonly inputs: readonly SymbolicTensor[];
+  readonly outputs: readonly SymbolicTensor[];
+  readonly layers: readonly Layer[];
 }
+
+/** What `apply` takes: one output of a layer, or several. */
+export type Inputs = SymbolicTensor | readonly SymbolicTensor[];
 
 const counts = new Map<string, number>();
 
 /** `Conv2D` → `conv2d`, `conv2d_1`, … as Keras names layers. */
 function automaticName(className: string): string {
-  const base = className.replace(/([a-z0-9])([A-Z][a-z])/g, '$1_$2').toLowerCase();
+  const base = className
+    .replace(/(.)([A-Z][a-z]+)/g, '$1_$2')
+    .replace(/([a-z])([A-Z])/g, '$1_$2')
+    .toLowerCase();
   const count = counts.get(base) ?? 0;
   counts.set(base, count + 1);
   return count === 0 ? base : `${base}_${count}`;
@@ -70,28 +92,84 @@ function automaticName(className: string): string {
 
 /**
  * A layer: weights, and a forward function in terms of public operators, from which gradients follow.
+ * https://keras.io/api/layers/base_layer/
+ *
+ * A layer of one's own names its class and options, declares weights in `build`, and computes in `call`.
  *
  * @example
- * const x = layers.input({ shape: [224, 224, 3] });
- * const y = layers.conv2d({ filters: 32, kernelSize: 3, activation: 'relu' }).apply(x);
+ * const options = { start: optional(finite, 1) };
+ * class Scale extends Layer<typeof options> {
+ *   static override readonly className: string = 'Scale';
+ *   static override readonly options = options;
+ *   #factor!: Weight;
+ *   override build([shape]: readonly Shape[]) {
+ *     const initializer = initializers.constant({ value: this.options.start });
+ *     this.#factor = this.addWeight('factor', [knownSize(shape, -1, 'the channels')], { initializer });
+ *   }
+ *   call([x]: readonly [Value], { read }: CallContext) {
+ *     return mul(x, read(this.#factor));
+ *   }
+ * }
  */
-export abstract class Layer {
-  abstract readonly className: string;
-  readonly weights: Weight[] = [];
-  trainable: boolean;
-  readonly #givenName: string | undefined;
-  #name: string | undefined;
+// biome-ignore lint/complexity/noBannedTypes: a layer without options of its own
+export abstract class Layer<T extends OptionTable = {}> {
+  /** As saved models name it. */
+  static readonly className: string = 'Layer';
+  /** The constructor's options, beside the name and `trainable`. */
+  static readonly options: OptionTable = {};
+
+  /** Every option, checked, defaults filled in. */
+  readonly options: OptionsOf<T>;
+  readonly name: string;
+  /** The layer's calls, in their order. */
+  readonly inboundNodes: Node[] = [];
+  readonly #weights: Weight[] = [];
+  #trainable: boolean;
   #built = false;
 
-  constructor({ name, trainable = true }: LayerConfig) {
-    if (name === '') throw new UsageError('a layer’s name must not be empty');
-    this.#givenName = name;
-    this.trainable = trainable;
+  /** @throws {UsageError} names the layer, and the option that is unknown, missing or wrong */
+  constructor(config: ConfigOf<T> & LayerConfig) {
+    const { className, options } = new.target as unknown as typeof Layer;
+    const { name, trainable = true } = config;
+    if (name !== undefined && (typeof name !== 'string' || name === ''))
+      throw new UsageError(`a layer’s name must be a text that is not empty, got ${JSON.stringify(name)}`);
+    if (typeof trainable !== 'boolean')
+      throw new UsageError(`layer '${name ?? className}': trainable must be true or false, got ${trainable}`);
+    const shown = name ?? className;
+    this.options = resolveOptions(options, config, `layer '${shown}'`, commonOptions) as OptionsOf<T>;
+    this.name = name ?? automaticName(className);
+    this.#trainable = trainable;
   }
 
-  get name(): string {
-    this.#name ??= this.#givenName ?? automaticName(this.className);
-    return this.#name;
+  get className(): string {
+    return (this.constructor as typeof Layer).className;
+  }
+
+  /** Whether training changes the layer's weights, from the next `compile` or `fit` on. */
+  get trainable(): boolean {
+    return this.#trainable;
+  }
+
+  set trainable(trainable: boolean) {
+    this.#trainable = trainable;
+  }
+
+  /** All of the layer's variables, those first that can be trained. */
+  get weights(): Weight[] {
+    return [
+      ...this.#weights.filter(({ trainable }) => trainable),
+      ...this.#weights.filter(({ trainable }) => !trainable),
+    ];
+  }
+
+  /** The weights that gradients change at present. */
+  get trainableWeights(): Weight[] {
+    return this.trainable ? this.weights.filter(({ trainable }) => trainable) : [];
+  }
+
+  get nonTrainableWeights(): Weight[] {
+    const changed = new Set(this.trainableWeights);
+    return this.weights.filter((weight) => !changed.has(weight));
   }
 
   /** Whether outputs differ from call to call for the same input while training. */
@@ -99,53 +177,58 @@ export abstract class Layer {
     return false;
   }
 
-  /** Whether the layer takes several inputs. */
-  protected get merges(): boolean {
+  /** Whether training changes weights beside what gradients do, such as moving averages. */
+  get stateful(): boolean {
     return false;
   }
 
-  /** The weights that training changes at present. */
-  get trainableWeights(): Weight[] {
-    return this.trainable ? this.weights.filter((weight) => weight.trainable) : [];
+  /** The layers in this one, where it is a model. */
+  get nested(): Nested | undefined {
+    return undefined;
   }
 
-  /** The constructor's options, so that `layers[className](config)` makes the same layer. */
-  abstract getConfig(): object;
+  /** How many inputs the layer takes, least and most. */
+  protected get inputCount(): readonly [least: number, most: number] {
+    return [1, 1];
+  }
+
+  /** The constructor's options, so that `new` with them makes the same layer. */
+  getConfig(): object {
+    return { name: this.name, trainable: this.trainable, ...this.options };
+  }
 
   /** Declares weights, once the shapes of the inputs are known. */
   build(_inputs: readonly Shape[]): void {}
 
   /** The forward function. */
-  abstract call(inputs: readonly Value[], context: CallContext): Value;
+  abstract call(inputs: readonly Value[], context: CallContext): Value | readonly Value[];
 
   /**
    * Connects the layer to outputs of others.
    *
+   * @returns its output
    * @throws {ShapeError} names the layer, when the shapes do not fit
-   * @throws {UsageError} for what is no layer's output, or several inputs of a layer that takes one
+   * @throws {UsageError} for what is no layer's output, a wrong number of inputs, or a layer with several outputs
    */
-  apply(inputs: SymbolicTensor | readonly SymbolicTensor[]): SymbolicTensor {
-    const list = Array.isArray(inputs) ? (inputs as SymbolicTensor[]) : [inputs as SymbolicTensor];
-    if (list.length === 0 || !list.every((tensor) => tensor?.layer instanceof Layer)) {
-      throw new UsageError(
-        `layer '${this.name}': apply takes outputs of other layers, such as layers.input({ shape })`,
-      );
-    }
-    if (list.length > 1 && !this.merges) {
-      throw new UsageError(
-        `layer '${this.name}': ${this.className} takes one input, got ${list.length}; put them together by layers.concatenate()`,
-      );
-    }
+  apply(inputs: Inputs, options: ApplyOptions = {}): SymbolicTensor {
+    const outputs = this.applyAll(inputs, options);
+    if (outputs.length === 1) return outputs[0]!;
+    throw new UsageError(
+      `layer '${this.name}' has ${outputs.length} outputs: take them from applyAll, which gives a list`,
+    );
+  }
+
+  /** `apply` for a layer with any number of outputs. */
+  applyAll(inputs: Inputs, { training }: ApplyOptions = {}): readonly SymbolicTensor[] {
+    const list = asList(inputs);
+    this.#checkInputs(list);
     try {
-      if (!this.#built) this.build(list.map(({ shape }) => shape));
-      this.#built = true;
+      this.buildOnce(list.map(({ shape }) => shape));
       const placeholders = list.map(({ shape, dtype }, i) => input(`input${i}`, shape, dtype));
-      const spec = this.call(placeholders, {
-        training: true,
-        read: (weight) => input(weight.path, weight.shape),
-        randomKey: (layer) => input(`key/${layer.name}`, [2], 'uint32'),
-      });
-      return symbolicTensor(this, spec, list);
+      const results = this.call(placeholders, inferenceOfShapes(training ?? true));
+      const node = new Node(this, list, asList(results), training);
+      this.inboundNodes.push(node);
+      return node.outputs;
     } catch (error) {
       if (!(error instanceof ShapeError)) throw error;
       const shapes = list.map(({ shape }) => formatShape(shape)).join(', ');
@@ -155,32 +238,97 @@ export abstract class Layer {
     }
   }
 
-  /** For `build`: a weight of this layer. */
-  protected addWeight(
-    name: string,
-    shape: readonly number[],
-    initializer: InitializerName,
-    options: { trainable?: boolean; regularizer?: Regularizer | undefined } = {},
-  ): Weight {
-    const { trainable = true, regularizer } = options;
-    const weight: Weight = {
-      path: `${this.name}/${name}`,
-      shape,
-      initializer,
-      trainable,
-      regularizer,
-      value: undefined,
-    };
-    this.weights.push(weight);
-    return weight;
+  /** Declares the weights at the first call. */
+  protected buildOnce(shapes: readonly Shape[]): void {
+    if (this.#built) return;
+    this.build(shapes);
+    this.#built = true;
   }
 
-  protected baseConfig(): LayerConfig {
-    return { name: this.name, trainable: this.trainable };
+  #checkInputs(list: readonly SymbolicTensor[]): void {
+    if (list.length === 0 || !list.every((tensor) => tensor instanceof SymbolicTensor)) {
+      throw new UsageError(
+        `layer '${this.name}': apply takes outputs of other layers, such as layers.input({ shape })`,
+      );
+    }
+    const [least, most] = this.inputCount;
+    if (list.length < least || list.length > most) {
+      const wanted =
+        least === most ? `${least}` : most === Infinity ? `at least ${least}` : `${least} to ${most}`;
+      throw new UsageError(
+        `layer '${this.name}': ${this.className} takes ${wanted === '1' ? 'one input' : `${wanted} inputs`}, got ${list.length}`,
+      );
+    }
+  }
+
+  /** Copies of the weights' values, in the order of `weights`. */
+  getWeights(): Tensor[] {
+    return this.weights.map(({ path, value }) => {
+      if (!value) throw new UsageError(`weight '${path}' has no value yet; call initialize or compile first`);
+      return { ...value, data: value.data.slice() } as Tensor;
+    });
+  }
+
+  /**
+   * Takes values in the order of `weights`.
+   *
+   * @throws {UsageError} when the count differs
+   * @throws {ShapeError} names the weight whose shape differs
+   */
+  setWeights(values: readonly Tensor[]): void {
+    const { weights } = this;
+    if (values.length !== weights.length) {
+      throw new UsageError(
+        `layer '${this.name}': setWeights needs ${weights.length} tensors (${weights.map(({ path }) => path).join(', ')}), got ${values.length}`,
+      );
+    }
+    weights.forEach(({ path, shape }, i) => {
+      const { dtype, shape: given } = values[i]!;
+      if (sameShape(shape, given) && dtype === 'float32') return;
+      throw new ShapeError(
+        `weight '${path}' is float32${formatShape(shape)}, got ${dtype}${formatShape(given)}`,
+      );
+    });
+    weights.forEach((weight, i) => {
+      weight.value = { ...values[i]!, data: values[i]!.data.slice() } as Tensor;
+    });
+  }
+
+  countParams(): number {
+    return this.weights.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  }
+
+  /** For `build`: a weight of this layer. */
+  protected addWeight(name: string, shape: readonly number[], options: WeightOptions = {}): Weight {
+    const { initializer = 'glorotUniform', trainable = true, regularizer, constraint } = options;
+    const weight: Weight = {
+      name,
+      path: `${this.name}/${name}`,
+      shape,
+      initializer: initializerKind.check(initializer)!,
+      trainable,
+      regularizer: regularizer && regularizerKind.check(regularizer),
+      constraint: constraint && constraintKind.check(constraint),
+      value: undefined,
+    };
+    this.#weights.push(weight);
+    return weight;
   }
 }
 
-/** The channels of an input, which must be known to build a layer. */
+/** For the shapes of outputs alone: nothing is kept of it. */
+function inferenceOfShapes(training: boolean): CallContext {
+  let keys = 0;
+  return {
+    training,
+    read: ({ path, shape }) => input(path, shape),
+    update: () => {},
+    addLoss: () => {},
+    randomKey: () => input(`key${++keys}`, [2], 'uint32'),
+  };
+}
+
+/** A size that must be known to build a layer, such as an input's channels. */
 export function knownSize(shape: Shape | undefined, axis: number, what: string): number {
   const size = shape?.at(axis);
   if (typeof size !== 'number')

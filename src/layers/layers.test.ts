@@ -1,215 +1,27 @@
 import { describe, expect, test } from 'vitest';
 import { useDevice } from '../../test/support/device.ts';
-import { keyTensor, randomStream, uniform } from '../../test/support/random.ts';
-import { batches, oneHot, valuesOf } from '../../test/support/training.ts';
-import type { DType } from '../core/dtype.ts';
+import { randomStream, uniform } from '../../test/support/random.ts';
 import { ShapeError, UsageError } from '../core/errors.ts';
-import type { Shape } from '../core/shape.ts';
 import { floats, type Tensor, tensor } from '../core/tensor.ts';
 import { constant, input } from '../graph/leaves.ts';
-import { checked } from '../models/checked.ts';
-import { layerSchemas } from '../models/layer-schemas.ts';
-import { Model } from '../models/model.ts';
-import { sgd } from '../optimizers/optimizers.ts';
-import { l2 } from '../regularizers/regularizers.ts';
-import type { Normalization } from './core.ts';
+import type { Value } from '../graph/value.ts';
+import type { Normalization } from './adapt.ts';
 import type { Layer } from './layer.ts';
 import * as layers from './layers.ts';
-import { layerClasses } from './layers.ts';
 
 const device = useDevice();
 
-interface Row {
-  readonly make: () => Layer;
-  /** Of its input, without the batch. */
-  readonly shape: Shape;
-  readonly dtype?: DType;
-  /** How many such inputs it is put on; 1 unless given. */
-  readonly inputs?: number;
-  readonly output: Shape;
-  /** Names and shapes of its weights. */
-  readonly weights?: Record<string, number[]>;
-  readonly trains?: false;
-}
-
-const images = [7, 6, 3];
-const rows: Row[] = [
-  {
-    make: () => layers.conv2d({ filters: 4, kernelSize: 3 }),
-    shape: images,
-    output: [5, 4, 4],
-    weights: { kernel: [3, 3, 3, 4], bias: [4] },
-  },
-  {
-    make: () =>
-      layers.conv2d({
-        name: 'options',
-        filters: 6,
-        kernelSize: [3, 2],
-        strides: [2, 1],
-        padding: 'same',
-        groups: 3,
-        activation: 'tanh',
-        useBias: false,
-        kernelInitializer: 'heUniform',
-      }),
-    shape: images,
-    output: [4, 6, 6],
-    weights: { kernel: [3, 2, 1, 6] },
-  },
-  {
-    make: () => layers.conv2d({ filters: 2, kernelSize: 2, dilationRate: 3, activation: 'softplus' }),
-    shape: images,
-    output: [4, 3, 2],
-    weights: { kernel: [2, 2, 3, 2], bias: [2] },
-  },
-  { make: () => layers.maxPooling2d(), shape: images, output: [3, 3, 3] },
-  {
-    make: () => layers.maxPooling2d({ poolSize: 3, strides: 2, padding: 'same' }),
-    shape: images,
-    output: [4, 3, 3],
-  },
-  { make: () => layers.averagePooling2d({ poolSize: [2, 3] }), shape: images, output: [3, 2, 3] },
-  { make: () => layers.averagePooling2d({ padding: 'same' }), shape: images, output: [4, 3, 3] },
-  { make: () => layers.globalAveragePooling2d(), shape: images, output: [3] },
-  { make: () => layers.concatenate(), shape: images, inputs: 3, output: [7, 6, 9] },
-  { make: () => layers.concatenate({ axis: 1 }), shape: images, inputs: 2, output: [14, 6, 3] },
-  {
-    make: () => layers.normalization(),
-    shape: [6, 3],
-    output: [6, 3],
-    weights: { mean: [3], variance: [3] },
-    trains: false,
-  },
-  { make: () => layers.logarithm({ offset: 2 }), shape: images, output: images },
-  { make: () => layers.flatten(), shape: images, output: [126] },
-  {
-    make: () => layers.dense({ units: 5 }),
-    shape: [8],
-    output: [5],
-    weights: { kernel: [8, 5], bias: [5] },
-  },
-  {
-    make: () =>
-      layers.dense({
-        units: 2,
-        activation: 'sigmoid',
-        useBias: false,
-        kernelRegularizer: l2(0.1),
-        kernelInitializer: 'ones',
-      }),
-    shape: [4, 3],
-    output: [4, 2],
-    weights: { kernel: [3, 2] },
-  },
-  { make: () => layers.dropout({ rate: 0.25 }), shape: images, output: images },
-  { make: () => layers.activation({ activation: 'relu' }), shape: images, output: images },
-  {
-    make: () => layers.preprocessing({ mode: 'torch' }),
-    shape: [4, 4, 1],
-    dtype: 'uint8',
-    output: [4, 4, 3],
-  },
-  { make: () => layers.preprocessing({ mode: 'caffe' }), shape: [4, 4, 3], output: [4, 4, 3] },
-];
-
-const titled = rows.map((row) => {
-  const layer = row.make();
-  const options = Object.entries(layer.getConfig()).filter(([key]) => key !== 'name' && key !== 'trainable');
-  return [`${layer.className} ${JSON.stringify(Object.fromEntries(options))}`, row] as const;
-});
-
-const sizesOf = (shape: Shape, batch: number) => [batch, ...shape.map(Number)];
-
-function dataFor({ shape, dtype }: Row, batch: number): Tensor {
-  const stream = randomStream('layers', ...shape.map(Number));
-  const { shape: sizes, data } = uniform(stream, sizesOf(shape, batch));
-  return dtype === 'uint8'
-    ? tensor(
-        'uint8',
-        sizes,
-        Uint8Array.from(data, (x) => 128 + 127 * x),
-      )
-    : floats(data, sizes);
-}
-
-/** The layer on its own kind of input, with a classifier of two classes above. */
-function onData({ shape, dtype = 'float32', inputs = 1 }: Row, layer: Layer) {
-  const x = layers.input({ name: 'x', shape, dtype });
-  const output = layer.apply(Array.from({ length: inputs }, () => x));
-  const head = layers.dense({ name: 'head', units: 2, activation: 'softmax' });
-  const outputs = head.apply(layers.flatten({ name: 'flat' }).apply(output));
-  return {
-    output,
-    model: new Model({ inputs: x, outputs }, { threads: 1 }),
-    single: new Model({ inputs: x, outputs: output }, { threads: 1 }),
-  };
-}
-
-describe.each(titled)('%s', (_, row) => {
-  test('has its output shape, its weights, and a config that makes the same layer', async () => {
-    const layer = row.make();
-    const { output, single } = onData(row, layer);
-    expect(output.shape).toEqual(['batch', ...row.output]);
-    const declared = layer.weights.map(({ path, shape }) => [path, shape]);
-    expect(declared).toEqual(
-      Object.entries(row.weights ?? {}).map(([name, shape]) => [`${layer.name}/${name}`, shape]),
-    );
-    const batch = { inputs: dataFor(row, 3), targets: floats([0, 0, 0], [3, 1]) };
-    const value = await single.predict(batches(batch));
-    expect(value.shape).toEqual(sizesOf(row.output, 3));
-
-    const config = JSON.parse(JSON.stringify(layer.getConfig()));
-    expect(checked(layerSchemas[layer.className]!, config, 'config')).toEqual(config);
-    const again = new layerClasses[layer.className]!(config as never);
-    expect(again.getConfig()).toEqual(layer.getConfig());
-    const restored = onData(row, again).single;
-    expect(restored.weights.map(({ value: none, ...rest }) => rest)).toEqual(
-      single.weights.map(({ value: initial, ...rest }) => rest),
-    );
-    restored.weights.forEach((weight, i) => {
-      weight.value = single.weights[i]!.value;
-    });
-    expect(await restored.predict(batches(batch))).toEqual(value);
-    await Promise.all([single.dispose(), restored.dispose()]);
-  });
-
-  test('trains, and does not when it is frozen', async () => {
-    const layer = row.make();
-    const { model } = onData(row, layer);
-    const data = batches({ inputs: dataFor(row, 4), targets: oneHot([0, 1, 1, 0], 2) });
-    for (const trainable of [true, false]) {
-      layer.trainable = trainable;
-      const changes = trainable && row.trains !== false ? layer.weights : [];
-      expect(layer.trainableWeights).toEqual(changes);
-      model.compile({ optimizer: sgd({ learningRate: 0.5 }), loss: 'categoricalCrossentropy' });
-      const before = valuesOf(model);
-      await model.fit(data);
-      for (const { path, value } of model.weights) {
-        const same = value === before[path];
-        expect(same, path).toBe(!path.startsWith('head/') && !changes.some((weight) => weight.path === path));
-        if (!same) expect(value!.data, path).not.toEqual(before[path]!.data);
-      }
-    }
-    await model.dispose();
-  });
-});
-
-test('every class of layer is here, and can be read from a file', () => {
-  const names = new Set(['InputLayer', ...rows.map(({ make }) => make().className)]);
-  expect([...names].sort()).toEqual(Object.keys(layerClasses).sort());
-  expect(Object.keys(layerSchemas).sort()).toEqual(Object.keys(layerClasses).sort());
-});
-
-/** What a layer makes of a tensor, [1, …]. */
-async function outputOf(layer: Layer, x: Tensor, training = false, key = 'mask'): Promise<number[]> {
+/** What a layer makes of a tensor, [1, …], in inference; its weights are ones unless they have values. */
+async function outputOf(layer: Layer, x: Tensor): Promise<number[]> {
   layer.apply(layers.input({ shape: x.shape.slice(1), dtype: x.dtype }));
   const y = layer.call([input('x', x.shape, x.dtype)], {
-    training,
+    training: false,
     read: ({ value, shape }) =>
       constant(value ?? floats(new Float32Array(shape.reduce((a, b) => a * b)).fill(1), shape)),
-    randomKey: () => constant(keyTensor(key)),
-  });
+    update: () => {},
+    addLoss: () => {},
+    randomKey: () => input('key', [2], 'uint32'),
+  }) as Value;
   return Array.from((await device.run({ y }, { x })).y!.data as Float32Array);
 }
 
@@ -292,37 +104,6 @@ describe('Preprocessing', () => {
   });
 });
 
-test.each([
-  ['linear', (x: number) => x],
-  ['relu', (x: number) => Math.max(x, 0)],
-  ['sigmoid', (x: number) => 1 / (1 + Math.exp(-x))],
-  ['softplus', (x: number) => Math.log1p(Math.exp(x))],
-  ['tanh', Math.tanh],
-  [
-    'softmax',
-    (x: number, all: number[]) => Math.exp(x) / all.reduce((sum, other) => sum + Math.exp(other), 0),
-  ],
-] as const)('Activation %s', async (activation, f) => {
-  const values = [-3, -0.5, 0, 0.25, 4];
-  const found = await outputOf(layers.activation({ activation }), floats(values, [1, 5]));
-  values.forEach((x, i) => {
-    expect(found[i]).toBeCloseTo(f(x, values), 5);
-  });
-});
-
-test('Dropout drops its share, keeps the mean, draws anew by key, and does nothing in inference', async () => {
-  const ones = floats(new Float32Array(10_000).fill(1), [1, 10_000]);
-  const layer = layers.dropout({ rate: 0.2 });
-  const dropped = await outputOf(layer, ones, true);
-  expect(new Set(dropped)).toEqual(new Set([0, 1.25]));
-  const share = dropped.filter((x) => x === 0).length / dropped.length;
-  expect(Math.abs(share - 0.2)).toBeLessThan(5 * Math.sqrt((0.2 * 0.8) / dropped.length));
-  expect(await outputOf(layers.dropout({ rate: 0.2 }), ones, true)).toEqual(dropped);
-  expect(await outputOf(layers.dropout({ rate: 0.2 }), ones, true, 'another')).not.toEqual(dropped);
-  expect(await outputOf(layers.dropout({ rate: 0.2 }), ones)).toEqual([...ones.data]);
-  expect(await outputOf(layers.dropout({ rate: 0 }), ones, true)).toEqual([...ones.data]);
-});
-
 describe('Normalization', () => {
   const adapted = (data: Tensor<'float32'>): Normalization => {
     const layer = layers.normalization();
@@ -386,7 +167,7 @@ describe('what cannot be meant is refused, by the layer’s name', () => {
       'an unknown activation',
       () => layers.dense({ ...named, units: 1, activation: 'rule' as 'relu' }),
       UsageError,
-      "'rule'",
+      '"rule"',
     ],
     ['no units', () => layers.dense({ ...named, units: -1 }), UsageError, 'units'],
     ['a rate of one', () => layers.dropout({ ...named, rate: 1 }), UsageError, 'rate'],

@@ -38,3 +38,24 @@ export class Moments {
     );
   }
 }
+
+/** Elements in row-major order after some axes have been brought behind the others. */
+export function withAxesLast(
+  data: Float32Array,
+  shape: readonly number[],
+  axes: readonly number[],
+): Float32Array {
+  const order = [...shape.keys()].filter((axis) => !axes.includes(axis)).concat(axes);
+  if (order.every((axis, i) => axis === i)) return data;
+  const strideOf = (axis: number) => shape.slice(axis + 1).reduce((product, size) => product * size, 1);
+  const loops = order.map((axis) => ({ size: shape[axis]!, stride: strideOf(axis) }));
+  const moved = new Float32Array(data.length);
+  let written = 0;
+  const copy = (depth: number, from: number): void => {
+    const loop = loops[depth];
+    if (!loop) moved[written++] = data[from]!;
+    else for (let i = 0; i < loop.size; i++) copy(depth + 1, from + i * loop.stride);
+  };
+  copy(0, 0);
+  return moved;
+}

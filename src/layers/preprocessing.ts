@@ -1,4 +1,4 @@
-import { UsageError } from '../core/errors.ts';
+import { type ConfigOf, oneOf, required } from '../core/options.ts';
 import { floats, tensor } from '../core/tensor.ts';
 import { constant } from '../graph/leaves.ts';
 import type { Value } from '../graph/value.ts';
@@ -31,36 +31,26 @@ export const pixelScales = {
 
 export type PixelScaleName = keyof typeof pixelScales;
 
-export interface PreprocessingConfig extends LayerConfig {
-  readonly mode: PixelScaleName;
-}
+const preprocessingOptions = {
+  /** By the family of published weights; 'unit' for 0–1. */
+  mode: required(oneOf(Object.keys(pixelScales) as PixelScaleName[])),
+};
+
+export type PreprocessingConfig = ConfigOf<typeof preprocessingOptions> & LayerConfig;
 
 /**
  * Pixels as a network expects them: uint8 or float [batch, height, width, 1 or 3], 0–255, red first → float32
  * [batch, height, width, 3]. Grey becomes three equal channels here, inside the graph.
  */
-export class Preprocessing extends Layer {
-  readonly className = 'Preprocessing';
-  readonly #mode: PixelScaleName;
-
-  constructor(config: PreprocessingConfig) {
-    super(config);
-    if (!Object.hasOwn(pixelScales, config.mode)) {
-      const names = Object.keys(pixelScales).join(', ');
-      throw new UsageError(`layer '${this.name}': mode must be one of ${names}, got '${config.mode}'`);
-    }
-    this.#mode = config.mode;
-  }
+export class Preprocessing extends Layer<typeof preprocessingOptions> {
+  static override readonly className: string = 'Preprocessing';
+  static override readonly options = preprocessingOptions;
 
   call([pixels]: readonly [Value]): Value {
-    const { reversed = false, mean, scale }: PixelScale = pixelScales[this.#mode];
+    const { reversed = false, mean, scale }: PixelScale = pixelScales[this.options.mode];
     let x = pixels.shape[3] === 3 ? pixels : repeatLastAxis(pixels, 3);
     if (reversed) x = gather(x, constant(tensor('int32', [3], Int32Array.of(2, 1, 0))), { axis: 3 });
     const centered = sub(cast(x, { to: 'float32' }), constant(floats(mean)));
     return scale.every((factor) => factor === 1) ? centered : mul(centered, constant(floats(scale)));
-  }
-
-  getConfig() {
-    return { ...this.baseConfig(), mode: this.#mode };
   }
 }

@@ -33,8 +33,8 @@ export interface ConvShape {
 export function convShape(
   kernel: Pair,
   { groups = 1, ...window }: ConvAttributes,
-  x: Lowered,
-  y: Lowered | { shape: Lowered['shape'] },
+  x: Pick<Lowered, 'shape'>,
+  y: Pick<Lowered, 'shape'>,
   purpose: Purpose,
 ): ConvShape {
   return {
@@ -46,12 +46,15 @@ export function convShape(
   };
 }
 
+export type Images = Pick<Lowered, 'shape' | 'layout'>;
+
 /** One way to compute a convolution: where it applies, and its three directions in other operators. */
 interface ConvRule {
   readonly name: string;
   applies(shape: ConvShape): boolean;
   forward(x: Lowered, w: Value, b: Value | undefined, shape: ConvShape): Lowered;
-  inputGradient(dy: Lowered, w: Value, x: Lowered, shape: ConvShape): Lowered;
+  /** Of `x` only the shape counts, and the layout that suits it. */
+  inputGradient(dy: Lowered, w: Value, x: Images, shape: ConvShape): Lowered;
   filterGradient(x: Lowered, dy: Lowered, shape: ConvShape): Value;
 }
 

@@ -6,6 +6,7 @@ import {
   conv2d,
   conv2dFilterGradient,
   conv2dInputGradient,
+  conv2dTranspose,
   kernelOf,
   type Pair,
 } from '../ops/conv.ts';
@@ -58,6 +59,14 @@ const rules = new Map<Value['op'], Rule>([
     },
   ],
   [
+    conv2dTranspose.op,
+    (node, [x, w], purpose) => {
+      const images = { shape: node.shape, layout: plain };
+      const shape = convShape(kernelOf(w!.shape), convAttributes(node), images, x!, purpose);
+      return convRule(shape).inputGradient(x!, w!.value, images, shape);
+    },
+  ],
+  [
     conv2dFilterGradient.op,
     (node, [x, dy], purpose) => {
       const { kernel, ...attributes } = convAttributes(node) as ConvAttributes & { kernel: Pair };
@@ -81,7 +90,9 @@ function sumOfPixels(node: Value, x: Lowered): Lowered | undefined {
 }
 
 /** Functions that keep zero at zero, so that clean rows stay so. */
-const keepsZero = new Set(['Relu', 'Neg', 'Abs', 'Tanh', 'Sqrt', 'Sign']);
+const keepsZero = new Set([
+  ...['Relu', 'Neg', 'Abs', 'Tanh', 'Sqrt', 'Sign', 'Erf', 'Sin', 'Floor', 'Ceil', 'Round', 'Identity'],
+]);
 
 function staysClean(node: Value, images: readonly Lowered[]): boolean {
   const { opType } = node.op;
@@ -133,6 +144,21 @@ function rebuilt(node: Value, inputs: readonly (Value | undefined)[]): Value {
     : new Value(node.op, inputs, node.attributes, node);
 }
 
+/** The same values with what ONNX lacks written in other operators. */
+function composed(given: readonly Value[]): readonly Value[] {
+  let outputs = given;
+  for (;;) {
+    const order = topologicalOrder(outputs);
+    if (!order.some(({ op }) => op.compose)) return outputs;
+    const written = new Map<Value, Value>();
+    for (const node of order) {
+      const inputs = node.inputs.map((input) => input && written.get(input)!);
+      written.set(node, node.op.compose?.(inputs, node.attributes) ?? rebuilt(node, inputs));
+    }
+    outputs = outputs.map((output) => written.get(output)!);
+  }
+}
+
 /**
  * The same values in operators that ONNX has, the arithmetic of each chosen for its shapes and purpose.
  *
@@ -143,7 +169,8 @@ export function lower(outputs: readonly Value[], purpose: Purpose): Value[] {
 }
 
 /** `lower` in steps: a large network takes a while. */
-export function* lowerStepwise(outputs: readonly Value[], purpose: Purpose): Steps<Value[]> {
+export function* lowerStepwise(given: readonly Value[], purpose: Purpose): Steps<Value[]> {
+  const outputs = composed(given);
   const lowered = new Map<Value, Lowered>();
   for (const node of topologicalOrder(outputs)) {
     const inputs = node.inputs.map((input) => input && lowered.get(input)!);

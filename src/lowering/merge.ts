@@ -22,12 +22,18 @@ function tensorKey(tensor: Tensor, named: boolean): string {
 /** What makes two nodes compute the same: operator, attributes, constants, inputs. */
 function nodeKey(node: Value, inputs: readonly (Value | undefined)[]): string {
   if (isConstant(node)) return tensorKey(constantTensor(node), node.attributes.name !== undefined);
-  const { opType = node.op.opType, attributes, constants = [] } = node.op.onnx(inputs, node.attributes);
+  const {
+    opType = node.op.opType,
+    attributes,
+    constants = [],
+    output,
+  } = node.op.onnx(inputs, node.attributes);
   return JSON.stringify([
     opType,
     attributes,
     constants.map((value) => tensorKey(value, false)),
     inputs.map((input) => input?.id),
+    output,
   ]);
 }
 

@@ -67,8 +67,17 @@ export function* toModelStepwise(
     claimed.add(key);
     return key;
   };
+  const order = topologicalOrder(lowered);
+  const taken = new Set([...Object.keys(outputs), ...order.map(nameOf)]);
+  /** A name that nobody asked for, and nobody has. */
+  const fresh = (base: string): string => {
+    let key: string;
+    do key = `${base}_${++number}`;
+    while (taken.has(key));
+    return key;
+  };
   const addInitializer = (value: Tensor, wanted?: string): string => {
-    const key = claim(wanted ?? `constant_${++number}`);
+    const key = claim(wanted ?? fresh('constant'));
     initializers[key] = value;
     return key;
   };
@@ -78,7 +87,7 @@ export function* toModelStepwise(
     const value = lowered[i]!;
     if (!isInput(value) && !isConstant(value) && !outputNames.has(value)) outputNames.set(value, key);
   });
-  for (const node of topologicalOrder(lowered)) {
+  for (const node of order) {
     if (isInput(node)) {
       names.set(node, claim(inputName(node)));
       inputs.push(node);
@@ -90,9 +99,11 @@ export function* toModelStepwise(
         domain,
         attributes = {},
         constants = [],
+        output: place = 0,
       } = node.op.onnx(node.inputs, node.attributes);
       if (domain) domains.add(domain);
-      const output = outputNames.get(node) ?? `${opType.toLowerCase()}_${++number}`;
+      const output = outputNames.get(node) ?? fresh(opType.toLowerCase());
+      const before = Array.from({ length: place }, (_, i) => claim(`${output}_before_${i}`));
       names.set(node, output);
       nodes.push({
         opType,
@@ -101,7 +112,7 @@ export function* toModelStepwise(
           ...node.inputs.map((input) => (input ? names.get(input)! : '')),
           ...constants.map((value) => addInitializer(value)),
         ],
-        outputs: [output],
+        outputs: [...before, output],
         attributes: Object.fromEntries(
           Object.entries(attributes).map(([key, value]) => [key, attribute(value)]),
         ),
@@ -127,6 +138,12 @@ export function* toModelStepwise(
     },
     ...(metadata && { metadata }),
   };
+}
+
+/** The name that an input or a constant was given. */
+function nameOf(value: Value): string | undefined {
+  if (isInput(value)) return inputName(value);
+  return isConstant(value) ? (value.attributes.name as string | undefined) : undefined;
 }
 
 /** The graph as the bytes of an ONNX file. */

@@ -163,7 +163,13 @@ export function winogradFilterGradient(x: Lowered, dy: Lowered, m: number, windo
 }
 
 /** dX: B · (Z · Uᵀ) · Bᵀ, the tiles added up where they overlap, in the layout of `x`. `dy` is clean. */
-export function winogradInputGradient(dy: Lowered, w: Value, x: Lowered, m: number, window: Window): Lowered {
+export function winogradInputGradient(
+  dy: Lowered,
+  w: Value,
+  x: Pick<Lowered, 'shape' | 'layout'>,
+  m: number,
+  window: Window,
+): Lowered {
   const [height, width] = sizeOfImages(dy);
   const [, , channels] = sizeOfImages(x);
   const tiling = tilingOf(m, [height, width]);

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { SymbolicTensor } from '../layers/layer.ts';
 import * as layers from '../layers/layers.ts';
-import { Model } from './model.ts';
+import type { SymbolicTensor } from '../layers/symbolic.ts';
+import { model as functional } from './functional.ts';
+import type { Model } from './model.ts';
 
 /**
  * x → low → mid → drop → high → joined → head
@@ -14,7 +15,7 @@ function branched(): Model {
   const mid = dense('mid', low);
   const high = dense('high', layers.dropout({ name: 'drop', rate: 0.5 }).apply(mid));
   const joined = layers.concatenate({ name: 'joined' }).apply([high, dense('side', low)]);
-  return new Model({ inputs: x, outputs: dense('head', joined) });
+  return functional({ inputs: x, outputs: dense('head', joined) });
 }
 
 const all = ['low', 'mid', 'side', 'high', 'head'];
@@ -43,7 +44,7 @@ describe('where training begins, with these layers trainable:', () => {
   test('none, and nothing random: the whole is the trunk', () => {
     const x = layers.input({ name: 'x', shape: [4] });
     const outputs = layers.dense({ name: 'head', units: 2, trainable: false }).apply(x);
-    const { frontier, tail } = new Model({ inputs: x, outputs }).cut;
+    const { frontier, tail } = functional({ inputs: x, outputs }).cut;
     expect(namesOf(frontier)).toEqual(['head']);
     expect(tail.size).toBe(0);
   });
@@ -51,7 +52,7 @@ describe('where training begins, with these layers trainable:', () => {
   test('one whose weights training never changes: no tail', () => {
     const x = layers.input({ shape: [4] });
     const outputs = layers.normalization().apply(x);
-    expect(new Model({ inputs: x, outputs }).cut.tail.size).toBe(0);
+    expect(functional({ inputs: x, outputs }).cut.tail.size).toBe(0);
   });
 });
 
@@ -61,9 +62,9 @@ test('the input is handed on where the tail takes it beside features', () => {
   const outputs = layers
     .dense({ name: 'head', units: 2 })
     .apply(layers.concatenate({ name: 'both' }).apply([x, frozen]));
-  const model = new Model({ inputs: x, outputs });
+  const model = functional({ inputs: x, outputs });
   // The concatenation itself depends on nothing that is trained.
   expect(namesOf(model.cut.frontier)).toEqual(['both']);
   const mixed = layers.concatenate().apply([x, layers.dense({ name: 'trained', units: 1 }).apply(frozen)]);
-  expect(namesOf(new Model({ inputs: x, outputs: mixed }).cut.frontier)).toEqual(['frozen', 'x']);
+  expect(namesOf(functional({ inputs: x, outputs: mixed }).cut.frontier)).toEqual(['frozen', 'x']);
 });

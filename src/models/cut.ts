@@ -1,5 +1,6 @@
-import type { SymbolicTensor } from '../layers/layer.ts';
-import { between } from './topology.ts';
+import type { Weight } from '../layers/layer.ts';
+import type { SymbolicTensor } from '../layers/symbolic.ts';
+import type { Network } from './network.ts';
 
 /** Where training begins. */
 export interface Cut {
@@ -7,23 +8,31 @@ export interface Cut {
   readonly tail: ReadonlySet<SymbolicTensor>;
   /** What the tail takes from the trunk, or from the model's inputs. */
   readonly frontier: readonly SymbolicTensor[];
+  /** What a step of training changes: by gradients, or as state, such as moving averages. Only the tail reads them. */
+  readonly weights: ReadonlySet<Weight>;
 }
 
 /**
- * Cuts a model by its layers' `trainable` flags alone: whatever depends on a weight that training changes, or on
+ * Cuts a network by its layers' `trainable` flags alone: whatever depends on a weight that training changes, or on
  * randomness, is the tail; no gradient enters the rest, so its values can be computed once and kept.
  */
-export function cut(outputs: readonly SymbolicTensor[]): Cut {
-  const order = between(outputs);
-  const tail = new Set<SymbolicTensor>();
-  for (const tensor of order) {
-    const changes = tensor.layer.trainableWeights.length > 0 || tensor.layer.random;
-    if (changes || tensor.inputs.some((input) => tail.has(input))) tail.add(tensor);
-  }
-  const frontier = order.filter(
-    (tensor) =>
-      !tail.has(tensor) &&
-      (outputs.includes(tensor) || order.some((user) => tail.has(user) && user.inputs.includes(tensor))),
+export function cut({ inputs, outputs, nodes }: Pick<Network, 'inputs' | 'outputs' | 'nodes'>): Cut {
+  const weights = new Set(
+    nodes.flatMap(({ layer, training }) =>
+      layer.stateful && training !== false ? layer.weights : layer.trainableWeights,
+    ),
   );
-  return { tail, frontier };
+  const tail = new Set<SymbolicTensor>();
+  const taken = new Set<SymbolicTensor>();
+  for (const node of nodes) {
+    const { layer, training } = node;
+    const changes =
+      layer.weights.some((weight) => weights.has(weight)) || (layer.random && training !== false);
+    if (!changes && !node.inputs.some((input) => tail.has(input))) continue;
+    for (const output of node.outputs) tail.add(output);
+    for (const input of node.inputs) if (!tail.has(input)) taken.add(input);
+  }
+  for (const output of outputs) if (!tail.has(output)) taken.add(output);
+  const order = [...inputs, ...nodes.flatMap((node) => node.outputs)];
+  return { tail, frontier: order.filter((tensor) => taken.has(tensor)), weights };
 }

@@ -2,10 +2,11 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { useDevice } from '../../test/support/device.ts';
 import { randomStream, uniform } from '../../test/support/random.ts';
 import { floats, type Tensor } from '../core/tensor.ts';
-import type { SymbolicTensor } from '../layers/layer.ts';
 import * as layers from '../layers/layers.ts';
+import type { SymbolicTensor } from '../layers/symbolic.ts';
 import type { Batch } from '../training/trainable.ts';
 import { Features } from './features.ts';
+import { model as functional } from './functional.ts';
 import { initialize } from './weights.ts';
 
 const device = useDevice();
@@ -19,7 +20,8 @@ const dense = (name: string, input: SymbolicTensor) =>
 const low = dense('low', x);
 const high = dense('high', low);
 const side = dense('side', low);
-initialize([low.layer, high.layer, side.layer], 1);
+const { network } = functional({ inputs: x, outputs: [high, side] });
+initialize(network, 1);
 
 const values = uniform(randomStream('features'), [20, width]);
 
@@ -60,7 +62,7 @@ function expectClose(found: Tensor | undefined, wanted: number[]): void {
   });
 }
 
-const open = (limit = 2 ** 20) => new Features(device.device, limit);
+const open = (limit = 2 ** 20, of = network) => new Features(device.device, of, limit);
 let first: ReturnType<typeof batch>;
 beforeAll(() => {
   first = batch(0, 4);
@@ -216,7 +218,8 @@ test('of large maps are those of the whole network, which runs in two parts', as
   // Three rounds of the second part, the last one not full; the input itself is asked for too.
   const pixels = uniform(randomStream('large maps'), [70, 64, 60, 1]);
   const inputs = async () => ({ ...pixels, data: pixels.data.slice() });
-  const [found, given] = await open(0).of({ inputs, targets: floats([]) }, [average, images]);
+  const own = functional({ inputs: images, outputs: average }).network;
+  const [found, given] = await open(0, own).of({ inputs }, [average, images]);
   const size = 64 * 60;
   const means = Array.from({ length: 70 }, (_, i) => {
     const image = pixels.data.subarray(i * size, (i + 1) * size);

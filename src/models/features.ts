@@ -1,12 +1,16 @@
 import { arrayTypes, bytesPerElement } from '../core/dtype.ts';
 import { concatenateRows, type Tensor, tensor } from '../core/tensor.ts';
 import { input } from '../graph/leaves.ts';
-import type { SymbolicTensor } from '../layers/layer.ts';
+import type { Weight } from '../layers/layer.ts';
+import type { SymbolicTensor } from '../layers/symbolic.ts';
 import type { Device, ProgramSpec } from '../runtime/device.ts';
-import type { Batch } from '../training/trainable.ts';
+import type { Examples } from '../training/trainable.ts';
+import { inferenceContexts } from './contexts.ts';
+import { feedsOf } from './feeds.ts';
+import type { Network } from './network.ts';
 import { type Compiled, ProgramCache } from './program-cache.ts';
 import { between, forward } from './topology.ts';
-import { constantWeight, versionOf } from './weights.ts';
+import { versionOf } from './weights.ts';
 
 /**
  * Images at a time. Large maps need much memory for each image and gain nothing from many; small ones need little, and
@@ -29,13 +33,17 @@ interface Kept {
  */
 export class Features {
   readonly #limit: number;
+  readonly #network: Network;
+  readonly #inputs: ReadonlySet<SymbolicTensor>;
   readonly #kept = new Map<SymbolicTensor, Kept>();
   readonly #programs: ProgramCache;
   #bytes = 0;
 
   /** @param limit how many bytes may be kept */
-  constructor(device: Device, limit: number) {
+  constructor(device: Device, network: Network, limit: number) {
     this.#limit = limit;
+    this.#network = network;
+    this.#inputs = new Set(network.inputs);
     this.#programs = new ProgramCache(device);
   }
 
@@ -45,14 +53,14 @@ export class Features {
    * @param keep tensors to compute in the same pass and keep for later
    */
   async of(
-    batch: Batch,
+    batch: Examples,
     wanted: readonly SymbolicTensor[],
     keep: readonly SymbolicTensor[] = [],
   ): Promise<Tensor[]> {
     const { keys } = batch;
     const all = [...new Set([...wanted, ...keep])];
     const found = new Map<SymbolicTensor, Tensor>();
-    for (const tensor of between(all)) {
+    for (const tensor of this.#between(all)) {
       const rows = keys && this.#rows(tensor, keys);
       if (rows) found.set(tensor, gathered(tensor, rows));
     }
@@ -62,19 +70,22 @@ export class Features {
   }
 
   async #compute(
-    batch: Batch,
+    batch: Examples,
     missing: readonly SymbolicTensor[],
     found: Map<SymbolicTensor, Tensor>,
   ): Promise<void> {
-    const sources = between(missing, new Set(found.keys())).filter(
-      (tensor) => found.has(tensor) || tensor.inputs.length === 0,
+    const sources = this.#between(missing, found.keys()).filter(
+      (tensor) => found.has(tensor) || this.#inputs.has(tensor),
     );
-    for (const source of sources) if (!found.has(source)) found.set(source, await inputsOf(batch));
-    const computed = missing.filter((tensor) => tensor.inputs.length > 0);
+    if (sources.some((source) => !found.has(source))) {
+      const feeds = await inputsOf(batch, this.#network.inputs);
+      this.#network.inputs.forEach((input, i) => void (found.has(input) || found.set(input, feeds[i]!)));
+    }
+    const computed = missing.filter((tensor) => !this.#inputs.has(tensor));
     if (computed.length > 0) {
       const given = new Map(sources.map((source) => [source, found.get(source)!]));
       // Pixels are the model's own input here, unless the tail wants them too.
-      const spent = sources.filter((source) => source.inputs.length === 0 && !missing.includes(source));
+      const spent = sources.filter((source) => this.#inputs.has(source) && !missing.includes(source));
       const values = await this.#through(computed, given, spent, batch.recycle);
       computed.forEach((tensor, i) => {
         found.set(tensor, values[i]!);
@@ -88,7 +99,7 @@ export class Features {
     outputs: readonly SymbolicTensor[],
     given: ReadonlyMap<SymbolicTensor, Tensor>,
     spent: readonly SymbolicTensor[],
-    recycle: Batch['recycle'],
+    recycle: Examples['recycle'],
   ): Promise<Tensor[]> {
     const sources = [...given.keys()];
     const [examples = 0] = given.get(sources[0]!)!.shape;
@@ -120,7 +131,11 @@ export class Features {
   async #run(
     outputs: readonly SymbolicTensor[],
     given: ReadonlyMap<SymbolicTensor, Tensor>,
-    { slice, spent, recycle }: { slice: number; spent: readonly SymbolicTensor[]; recycle: Batch['recycle'] },
+    {
+      slice,
+      spent,
+      recycle,
+    }: { slice: number; spent: readonly SymbolicTensor[]; recycle: Examples['recycle'] },
   ): Promise<Tensor[]> {
     const { program } = await this.#program(outputs, [...given.keys()]);
     const results = await program.run(
@@ -138,19 +153,13 @@ export class Features {
     outputs: readonly SymbolicTensor[],
     sources: readonly SymbolicTensor[],
   ): Promise<Compiled<ProgramSpec>> {
-    const layers = new Set(between(outputs, new Set(sources)).map(({ layer }) => layer));
+    const weights = weightsOf(between(outputs, new Set(sources)));
     const ids = (tensors: readonly SymbolicTensor[]) => tensors.map(({ id }) => id).join(',');
-    return this.#programs.get(`${ids(outputs)} from ${ids(sources)}`, versionOf(layers), () => {
+    return this.#programs.get(`${ids(outputs)} from ${ids(sources)}`, versionOf(weights), () => {
       const given = new Map(
         sources.map((tensor) => [tensor, input(`source/${tensor.id}`, tensor.shape, tensor.dtype)]),
       );
-      const values = forward(outputs, given, {
-        training: false,
-        read: constantWeight,
-        randomKey: ({ name }) => {
-          throw new Error(`layer '${name}' is random, and no part of a trunk`);
-        },
-      });
+      const values = forward(outputs, given, inferenceContexts(this.#network));
       return {
         name: `trunk to ${outputs.map(({ layer }) => layer.name).join(', ')}`,
         outputs: Object.fromEntries(outputs.map((tensor, i) => [`feature/${tensor.id}`, values[i]!])),
@@ -184,13 +193,22 @@ export class Features {
   }
 
   #version(tensor: SymbolicTensor): string {
-    return versionOf(new Set(between([tensor]).map(({ layer }) => layer)));
+    return versionOf(weightsOf(this.#between([tensor])));
+  }
+
+  #between(tensors: readonly SymbolicTensor[], given: Iterable<SymbolicTensor> = []): SymbolicTensor[] {
+    return between(tensors, new Set([...this.#inputs, ...given]));
   }
 }
 
+function weightsOf(tensors: readonly SymbolicTensor[]): Weight[] {
+  return [...new Set(tensors.map(({ layer }) => layer))].flatMap((layer) => layer.weights);
+}
+
 /** The inputs of a batch, in memory that may be handed over: a tensor that was given stays its owner's. */
-async function inputsOf({ inputs }: Batch): Promise<Tensor> {
-  return typeof inputs === 'function' ? inputs() : { ...inputs, data: inputs.data.slice() };
+async function inputsOf({ inputs }: Examples, into: readonly SymbolicTensor[]): Promise<Tensor[]> {
+  if (typeof inputs === 'function') return feedsOf(await inputs(), into);
+  return feedsOf(inputs, into).map((value) => ({ ...value, data: value.data.slice() }) as Tensor);
 }
 
 function hasLargeMap({ shape }: SymbolicTensor): boolean {

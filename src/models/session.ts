@@ -1,13 +1,15 @@
 import { deriveKey } from '../core/random.ts';
 import { elementCount, scalar, type Tensor, tensor, zeros } from '../core/tensor.ts';
-import type { SymbolicTensor, Weight } from '../layers/layer.ts';
+import type { Weight } from '../layers/layer.ts';
 import { learningRateAt, type Optimizer } from '../optimizers/optimizers.ts';
 import { Device, type Program } from '../runtime/device.ts';
-import type { Batch, Sums, Trainable } from '../training/trainable.ts';
+import type { Batch, Examples, Sums, Trainable } from '../training/trainable.ts';
 import { type Cut, cut } from './cut.ts';
 import { Features } from './features.ts';
+import type { Network } from './network.ts';
 import { type Compiled, ProgramCache } from './program-cache.ts';
 import { names, type Objective, predictionStep, type Step, testStep, trainingStep } from './step.ts';
+import { featureName, type RandomKey } from './tail.ts';
 import { asFloat32, versionOf } from './weights.ts';
 
 /** A batch whose frozen part is computed. */
@@ -16,6 +18,14 @@ export interface Prepared {
   readonly recycle: ((buffer: ArrayBuffer) => void) | undefined;
   readonly targets: Tensor<'float32'>;
   readonly weights: Tensor<'float32'>;
+}
+
+/** What an optimizer keeps from step to step. */
+export interface OptimizerState {
+  /** Steps so far. */
+  readonly iterations: number;
+  /** `dense/kernel/m`, of the weight's shape. */
+  readonly slots: Readonly<Record<string, Tensor>>;
 }
 
 /** What `compile` said. */
@@ -32,24 +42,24 @@ export interface Training {
 export class Session {
   readonly features: Features;
   readonly #device: Device;
-  readonly #output: SymbolicTensor;
+  readonly #network: Network;
   readonly #programs: ProgramCache;
   readonly #uploaded = new Map<Weight, Tensor>();
+  /** Those that have been trained since they were brought back last. */
+  readonly #changed = new Set<Weight>();
+  /** On the device, and those that it is given when they are first needed. */
   readonly #slots = new Set<string>();
+  #initialSlots: OptimizerState['slots'] = {};
 
-  constructor(device: Device, output: SymbolicTensor, featureLimit: number) {
+  constructor(device: Device, network: Network, featureLimit: number) {
     this.#device = device;
-    this.#output = output;
+    this.#network = network;
     this.#programs = new ProgramCache(device);
-    this.features = new Features(device, featureLimit);
+    this.features = new Features(device, network, featureLimit);
   }
 
-  static async open(
-    output: SymbolicTensor,
-    threads: number | undefined,
-    featureLimit: number,
-  ): Promise<Session> {
-    return new Session(await Device.open(threads === undefined ? {} : { threads }), output, featureLimit);
+  static async open(network: Network, threads: number | undefined, featureLimit: number): Promise<Session> {
+    return new Session(await Device.open(threads === undefined ? {} : { threads }), network, featureLimit);
   }
 
   close(): Promise<void> {
@@ -63,52 +73,62 @@ export class Session {
     classWeight?: ArrayLike<number>,
   ): Trainable<Prepared> {
     const { objective, optimizer } = training;
-    const where = cut([this.#output]);
+    const where = cut(this.#network);
     return {
       prepare: (batch) => this.#prepare(batch, where, classWeight),
       trainStep: async (batch) => {
         const { spec, program } = await this.#program(training, 'train', where, () =>
-          trainingStep(this.#output, where, objective, optimizer),
+          trainingStep(this.#network, where, objective, optimizer),
         );
-        await this.#upload(spec.weights, optimizer.slots);
+        await this.#upload(spec, optimizer.slots);
+        for (const weight of spec.changed) this.#changed.add(weight);
         const feeds = stepFeeds(training, spec, nextStep());
         return sumsOf(await this.#run(program, batch, feeds), batch);
       },
       testStep: async (batch) => {
         const { spec, program } = await this.#program(training, 'test', where, () =>
-          testStep(this.#output, where, objective),
+          testStep(this.#network, where, objective),
         );
-        await this.#upload(spec.weights);
+        await this.#upload(spec);
         return sumsOf(await this.#run(program, batch), batch);
       },
     };
   }
 
-  async predict(batch: Batch): Promise<Tensor<'float32'>> {
-    const where = cut([this.#output]);
+  /** In the order of the model's outputs. */
+  async predict(batch: Examples): Promise<Tensor[]> {
+    const where = cut(this.#network);
     const features = await this.features.of(batch, where.frontier);
-    if (where.tail.size === 0) return features[0] as Tensor<'float32'>;
+    if (where.tail.size === 0)
+      return this.#network.outputs.map((output) => features[where.frontier.indexOf(output)]!);
     const { spec, program } = await this.#program(this, 'predict', where, () =>
-      predictionStep(this.#output, where),
+      predictionStep(this.#network, where),
     );
-    await this.#upload(spec.weights);
-    const { predictions } = await program.run(byName(where, features));
-    return predictions as Tensor<'float32'>;
+    await this.#upload(spec);
+    const results = await program.run(byName(where, features));
+    return this.#network.outputs.map((_, i) => results[names.output(i)]!);
   }
 
-  /** Brings trained weights back to their layers. */
-  async download(weights: readonly Weight[]): Promise<void> {
-    for (const weight of weights) {
-      if (!this.#uploaded.has(weight)) continue;
-      const { [weight.path]: value } = await this.#device.getState([weight.path]);
+  /** Brings trained weights back to their layers, but for those that were given other values meanwhile. */
+  async download(): Promise<void> {
+    for (const weight of [...this.#changed]) {
+      this.#changed.delete(weight);
+      const name = this.#network.weightNames.get(weight)!;
+      const { [name]: value } = await this.#device.getState([name]);
+      if (this.#uploaded.get(weight) !== weight.value) continue;
       weight.value = value!;
       this.#uploaded.set(weight, value!);
     }
   }
 
-  /** Starts the optimizer anew. */
-  forgetSlots(): void {
+  /** Starts the optimizer from these; those that are not there begin at zero. */
+  startSlots(slots: OptimizerState['slots']): void {
     this.#slots.clear();
+    this.#initialSlots = slots;
+  }
+
+  async slots(): Promise<Record<string, Tensor>> {
+    return { ...this.#initialSlots, ...(await this.#device.getState([...this.#slots])) };
   }
 
   async #prepare(batch: Batch, where: Cut, classWeight?: ArrayLike<number>): Promise<Prepared> {
@@ -134,9 +154,10 @@ export class Session {
 
   /** The program of one purpose at this cut, compiled when it is first needed. */
   #program(owner: object, purpose: string, where: Cut, describe: () => Step): Promise<Compiled<Step>> {
-    const tail = [...where.tail].map(({ layer }) => layer);
-    const trained = tail.flatMap((layer) => layer.trainableWeights.map(({ path }) => path));
-    const frozen = tail.filter((layer) => layer.trainableWeights.length === 0);
+    const names = this.#network.weightNames;
+    const tail = [...new Set([...where.tail].map(({ layer }) => layer))];
+    const trained = tail.flatMap((layer) => layer.trainableWeights.map((weight) => names.get(weight)));
+    const frozen = tail.flatMap(({ weights }) => weights.filter((weight) => !where.weights.has(weight)));
     const places = where.frontier.map(({ id }) => id);
     return this.#programs.get(
       purpose,
@@ -146,16 +167,18 @@ export class Session {
   }
 
   /** Gives the device what it does not have yet: changed weights, new slots. One at a time, so that nothing blocks long. */
-  async #upload(weights: readonly Weight[], slots: readonly string[] = []): Promise<void> {
+  async #upload({ weights, optimized }: Step, slots: readonly string[] = []): Promise<void> {
+    const { weightNames } = this.#network;
     for (const weight of weights) {
-      if (this.#uploaded.get(weight) !== weight.value) {
-        await this.#device.setState({ [weight.path]: asFloat32(weight.value!) });
-        this.#uploaded.set(weight, weight.value!);
-      }
+      if (this.#uploaded.get(weight) === weight.value) continue;
+      await this.#device.setState({ [weightNames.get(weight)!]: asFloat32(weight.value!) });
+      this.#uploaded.set(weight, weight.value!);
+    }
+    for (const weight of optimized) {
       for (const slot of slots) {
-        const name = names.slot(weight, slot);
+        const name = names.slot(weightNames.get(weight)!, slot);
         if (this.#slots.has(name)) continue;
-        await this.#device.setState({ [name]: zeros('float32', weight.shape) });
+        await this.#device.setState({ [name]: this.#initialSlots[name] ?? zeros('float32', weight.shape) });
         this.#slots.add(name);
       }
     }
@@ -171,26 +194,30 @@ function ownerId(owner: object): number {
 }
 
 function byName({ frontier }: Cut, features: readonly Tensor[]): Record<string, Tensor> {
-  return Object.fromEntries(frontier.map((tensor, i) => [names.feature(tensor), features[i]!]));
+  return Object.fromEntries(frontier.map((tensor, i) => [featureName(tensor), features[i]!]));
 }
 
 /** Rates and random keys of a step, counted from 1. */
 function stepFeeds(
   { optimizer, seed }: Training,
-  { randomLayers }: Step,
+  { randomKeys }: Step,
   step: number,
 ): Record<string, Tensor> {
   const scalars = Object.entries(optimizer.scalars(learningRateAt(optimizer, step), step));
   return Object.fromEntries([
     ...scalars.map(([name, value]) => [names.scalar(name), scalar(value)] as const),
-    ...randomLayers.map(
-      (layer) =>
-        [
-          names.randomKey(layer),
-          tensor('uint32', [2], Uint32Array.from(deriveKey(seed, 'layer', layer.name, step))),
-        ] as const,
-    ),
+    ...randomKeys.map((key) => [key.name, keyOf(key, seed, step)] as const),
   ]);
+}
+
+/** Of a layer with a seed of its own, the layer's name and the model's seed do not matter. */
+function keyOf({ seed: own, path, call, index }: RandomKey, seed: number, step: number): Tensor<'uint32'> {
+  const which = call === 0 && index === 0 ? [] : [call, index];
+  const key =
+    own === undefined
+      ? deriveKey(seed, 'layer', path, step, ...which)
+      : deriveKey(own, 'layer', step, ...which);
+  return tensor('uint32', [2], Uint32Array.from(key));
 }
 
 /** The weight of each example's loss: its own, times its class'. */

@@ -2,7 +2,6 @@ import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import { concatenateRows, type Tensor } from '../core/tensor.ts';
 import { inTurns } from '../core/turns.ts';
-import { mapElements } from '../data/transformations.ts';
 import { imageDataset } from '../datasets/image-dataset.ts';
 import type { LabelledImage } from '../datasets/labelled-image.ts';
 import { ImagePool } from '../images/pool.ts';
@@ -55,7 +54,8 @@ async function* probabilitiesOf(
   const rate = new Rate();
   const total = images.length;
   let done = 0;
-  for await (const part of mapElements(batches, (batch) => model.predictOnBatch(batch), 2)) {
+  for await (const [output] of model.predictBatches(batches)) {
+    const part = output as Tensor<'float32'>;
     done += part.shape[0]!;
     listen({ event: 'progress', stage, epoch: 1, epochs: 1, done, total, ...rate.at(done, total) });
     yield part;

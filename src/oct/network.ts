@@ -1,6 +1,5 @@
 import { vgg16 } from '../applications/vgg16.ts';
-import type { Normalization } from '../layers/core.ts';
-import type { SymbolicTensor } from '../layers/layer.ts';
+import type { Normalization } from '../layers/adapt.ts';
 import {
   averagePooling2d,
   concatenate,
@@ -12,8 +11,10 @@ import {
   normalization,
   preprocessing,
 } from '../layers/layers.ts';
-import { Model, type ModelOptions } from '../models/model.ts';
-import { between } from '../models/topology.ts';
+import type { SymbolicTensor } from '../layers/symbolic.ts';
+import { Functional } from '../models/functional.ts';
+import type { Model } from '../models/model.ts';
+import type { ModelOptions } from '../models/model-options.ts';
 import type { Recipe } from './recipes.ts';
 
 /** The backbones that recipes know. */
@@ -45,15 +46,15 @@ export async function buildNetwork(
     }).apply(x);
 
   if (recipe.head === 'flatten') {
-    const outputs = head(flatten({ name: 'flatten' }).apply(base.outputs));
+    const outputs = head(flatten({ name: 'flatten' }).apply(base.output));
     return {
-      model: new Model({ inputs: pixels, outputs, name: recipe.name }, modelOptions),
+      model: new Functional({ inputs: pixels, outputs, name: recipe.name }, modelOptions),
       standardise: undefined,
     };
   }
   const { pools, logOffset } = recipe.head;
   const averages = pools.map(({ layer: name, strips }) => {
-    const map = between([base.outputs]).find((tensor) => tensor.layer.name === name)!;
+    const map = base.getLayer(name).inboundNodes[0]!.outputs[0]!;
     return stripAverages(map, strips);
   });
   const all = averages.length > 1 ? concatenate({ name: 'averages' }).apply(averages) : averages[0]!;
@@ -61,7 +62,7 @@ export async function buildNetwork(
   const layer = normalization({ name: 'standardised' });
   const outputs = head(layer.apply(features));
   return {
-    model: new Model({ inputs: pixels, outputs, name: recipe.name }, modelOptions),
+    model: new Functional({ inputs: pixels, outputs, name: recipe.name }, modelOptions),
     standardise: { layer, features },
   };
 }

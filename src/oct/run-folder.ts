@@ -2,16 +2,16 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { z } from 'zod';
 import { decodeSafetensors, encodeSafetensorsPieces } from '../codecs/safetensors.ts';
 import { DataError, errorCode, errorMessage } from '../core/errors.ts';
 import type { FolderWriter } from '../core/files.ts';
 import { formatShape } from '../core/shape.ts';
-import { type ResizeMethod, resizeMethods } from '../images/resize.ts';
-import { checked } from '../models/checked.ts';
-import type { Model, ModelOptions } from '../models/model.ts';
-import { modelFromTopology, toPortableOnnx, topologyOf, weightsOf } from '../models/saving.ts';
-import { assignWeights } from '../models/weight-files.ts';
+import type { ResizeMethod } from '../images/resize.ts';
+import { modelFromJSON } from '../models/from-keras.ts';
+import type { Model } from '../models/model.ts';
+import type { ModelOptions } from '../models/model-options.ts';
+import { toPortableOnnx } from '../models/portable.ts';
+import { assignWeights, weightsOf } from '../models/weight-files.ts';
 import type { Evaluation } from './evaluation.ts';
 
 /** How a run came about, and what its model expects of images and says of them. */
@@ -51,32 +51,14 @@ export interface RunContents {
 }
 
 const format = 1;
-const checkedFiles = ['weights.safetensors', 'topology.json'] as const;
+const checkedFiles = ['weights.safetensors', 'model.json'] as const;
 type CheckedFile = (typeof checkedFiles)[number];
-
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits');
-const pixels = z.int().positive();
-const configSchema: z.ZodType<RunConfig> = z.object({
-  format: z.literal(format),
-  fovea: z.string(),
-  backbone: z.string(),
-  recipe: z.string(),
-  classNames: z
-    .array(z.string())
-    .min(2)
-    .refine((names) => new Set(names).size === names.length, 'class names must differ'),
-  imageSize: z.tuple([pixels, pixels]),
-  resize: z.enum(resizeMethods),
-  channels: z.union([z.literal(1), z.literal(3)], { error: 'expected 1 or 3' }),
-  settings: z.record(z.string(), z.unknown()),
-  checksums: z.object({ 'weights.safetensors': sha256, 'topology.json': sha256 }),
-});
 
 /**
  * Writes a trained model with all that belongs to it, and puts the folder in its place:
  *
  * - `model.onnx`: for any runtime, see `toPortableOnnx`; its metadata has the class names and the resize method
- * - `weights.safetensors`, `topology.json`: for `readRun`
+ * - `weights.safetensors`, `model.json`: for `readRun`
  * - `config.json`: `RunConfig`
  * - `history.jsonl`: one epoch a line
  * - `metrics.json`: the evaluation, or null
@@ -91,16 +73,22 @@ export async function writeRun(folder: FolderWriter, contents: RunContents): Pro
   const { model, config, history, evaluation } = contents;
   checkFit(model, config, folder.path);
   const weights = encodeSafetensorsPieces(weightsOf(model));
-  const topology = new TextEncoder().encode(json(topologyOf(model)));
+  const topology = new TextEncoder().encode(json(model));
   const checksums = {
     'weights.safetensors': await sha256Of(weights),
-    'topology.json': await sha256Of([topology]),
+    'model.json': await sha256Of([topology]),
   };
   const written: RunConfig = { format, fovea: await foveaVersion(), ...config, checksums };
   const { classNames, resize } = config;
-  await folder.write('model.onnx', toPortableOnnx(model, { classNames, metadata: { resize } }));
+  const portable = {
+    inputNames: ['images'],
+    outputNames: ['probabilities'],
+    classNames,
+    metadata: { resize },
+  };
+  await folder.write('model.onnx', toPortableOnnx(model, portable));
   await folder.write('weights.safetensors', weights);
-  await folder.write('topology.json', topology);
+  await folder.write('model.json', topology);
   await folder.write('config.json', json(written));
   await folder.write('history.jsonl', history.map((epoch) => `${JSON.stringify(epoch)}\n`).join(''));
   await folder.write('metrics.json', json(evaluation));
@@ -117,7 +105,9 @@ export async function readRun(
   path: string,
   options: Pick<ModelOptions, 'threads'> = {},
 ): Promise<{ model: Model; config: RunConfig }> {
-  const config = parsedConfig(await readPart(path, 'config.json'), join(path, 'config.json'));
+  const configFile = join(path, 'config.json');
+  const { checkedConfig } = await import('./run-config.ts');
+  const config = checkedConfig(parsed(await readPart(path, 'config.json'), configFile), configFile);
   const [weights, topology] = await Promise.all(
     checkedFiles.map(async (name) => {
       const bytes = await readPart(path, name);
@@ -129,10 +119,10 @@ export async function readRun(
       return bytes;
     }),
   );
-  const topologyFile = join(path, 'topology.json');
-  const model = modelFromTopology(parsed(topology!, topologyFile), { where: topologyFile, ...options });
+  const topologyFile = join(path, 'model.json');
+  const model = modelFromJSON(parsed(topology!, topologyFile), { where: topologyFile, ...options });
   const weightsFile = join(path, 'weights.safetensors');
-  assignWeights(model.weights, decodeSafetensors(weights!, weightsFile).tensors, weightsFile);
+  assignWeights(model, decodeSafetensors(weights!, weightsFile).tensors, weightsFile);
   checkFit(model, config, path);
   return { model, config };
 }
@@ -142,8 +132,8 @@ const again = 'fetch the folder again, or train again';
 /** The model has an output for each class and takes images of the size that the description says. */
 function checkFit(model: Model, { classNames, imageSize, channels }: RunDescription, where: string): void {
   const expected = [
-    ['outputs', model.outputs.shape, ['batch', classNames.length]],
-    ['inputs', model.inputs.shape, ['batch', ...imageSize, channels]],
+    ['outputs', model.output.shape, ['batch', classNames.length]],
+    ['inputs', model.input.shape, ['batch', ...imageSize, channels]],
   ] as const;
   for (const [what, shape, wanted] of expected) {
     const fits = wanted.every((dim, axis) => dim === shape[axis] || typeof shape[axis] === 'string');
@@ -173,17 +163,6 @@ function parsed(bytes: Uint8Array, where: string): unknown {
   } catch (error) {
     throw new DataError(`${where} is not JSON: ${errorMessage(error)}; ${again}`, { cause: error });
   }
-}
-
-function parsedConfig(bytes: Uint8Array, where: string): RunConfig {
-  const value = parsed(bytes, where);
-  const { format: version } = checked(z.looseObject({ format: z.int() }), value, where);
-  if (version > format) {
-    throw new DataError(
-      `${where}: the run has format ${version}, and this fovea reads up to ${format}; install a newer fovea`,
-    );
-  }
-  return checked(configSchema, value, where);
 }
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;

@@ -2,8 +2,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { balancedClassWeights } from '../datasets/class-weights.ts';
 import { type ImageBatch, imageDataset } from '../datasets/image-dataset.ts';
 import type { ImagePool } from '../images/pool.ts';
-import type { SymbolicTensor } from '../layers/layer.ts';
-import { cut } from '../models/cut.ts';
+import type { SymbolicTensor } from '../layers/symbolic.ts';
 import { adam, adamW, type Optimizer } from '../optimizers/optimizers.ts';
 import { cosineDecay } from '../optimizers/schedules.ts';
 import { l2 } from '../regularizers/regularizers.ts';
@@ -145,7 +144,7 @@ function tuningOptimizer({ fineTuneStage: stage }: Recipe, steps: number): Optim
 /** What fine-tuning will take from the frozen layers. */
 function tunedFrontier(context: StageContext): readonly SymbolicTensor[] {
   setTrainable(context, [...context.recipe.fineTuneStage.layers, 'head']);
-  return cut([context.model.outputs]).frontier;
+  return context.model.cut.frontier;
 }
 
 /**

@@ -1,4 +1,12 @@
-import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { createRequire } from 'node:module';
+import type * as Wire from '@bufbuild/protobuf/wire';
+
+/** The library, loaded when a message is first written or read. */
+let loaded: typeof Wire | undefined;
+function wireFormat(): typeof Wire {
+  loaded ??= createRequire(import.meta.url)('@bufbuild/protobuf/wire') as typeof Wire;
+  return loaded;
+}
 
 /**
  * Protobuf messages without generated code: a message is a table of its fields, and one function writes, one reads
@@ -51,6 +59,7 @@ const largeBytes = 4096;
 /** The message as consecutive pieces. Large `bytes` fields are pieces of their own, not copied. */
 export function encodeMessage<M extends object>(type: MessageType<M>, message: M): Uint8Array[] {
   const pieces: Uint8Array[] = [];
+  const { BinaryWriter, WireType } = wireFormat();
   const writer = new BinaryWriter();
   const put = (piece: Uint8Array): void => {
     if (piece.length < largeBytes) writer.raw(piece);
@@ -91,6 +100,7 @@ export function byteLength(pieces: readonly Uint8Array[]): number {
 export function decodeMessage<M extends object>(type: MessageType<M>, bytes: Uint8Array): M {
   const message: Record<string, unknown> = {};
   for (const { name, repeated } of type.fields.values()) if (repeated) message[name] = [];
+  const { BinaryReader } = wireFormat();
   const reader = new BinaryReader(bytes);
   while (reader.pos < reader.len) {
     const [no, wire] = reader.tag();
@@ -103,14 +113,20 @@ export function decodeMessage<M extends object>(type: MessageType<M>, bytes: Uin
 }
 
 /** One element, or numbers packed into one field: proto2 writes the former, and every reader takes both. */
-function readRepeated(reader: BinaryReader, field: Field, wire: WireType, elements: unknown[]): void {
+function readRepeated(
+  reader: Wire.BinaryReader,
+  field: Field,
+  wire: Wire.WireType,
+  elements: unknown[],
+): void {
+  const { BinaryReader, WireType } = wireFormat();
   if (wire !== wireOf(field.kind) && wire === WireType.LengthDelimited) {
     const packed = new BinaryReader(reader.bytes());
     while (packed.pos < packed.len) elements.push(readValue(packed, field, wireOf(field.kind)));
   } else elements.push(readValue(reader, field, wire));
 }
 
-function readValue(reader: BinaryReader, { name, kind }: Field, wire: WireType): unknown {
+function readValue(reader: Wire.BinaryReader, { name, kind }: Field, wire: Wire.WireType): unknown {
   if (wire !== wireOf(kind)) throw new Error(`field ${name} has wire type ${wire}, not ${wireOf(kind)}`);
   if (kind === 'string') return reader.string(true);
   if (kind === 'float') return reader.float();
@@ -121,7 +137,8 @@ function readValue(reader: BinaryReader, { name, kind }: Field, wire: WireType):
   return value;
 }
 
-function wireOf(kind: Kind): WireType {
+function wireOf(kind: Kind): Wire.WireType {
+  const { WireType } = wireFormat();
   if (kind === 'int64') return WireType.Varint;
   return kind === 'float' ? WireType.Bit32 : WireType.LengthDelimited;
 }

@@ -1,7 +1,7 @@
 import { ShapeError } from '../core/errors.ts';
-import type { Dim, Shape } from '../core/shape.ts';
+import { type Dim, formatShape, type Shape } from '../core/shape.ts';
 import { defineOp } from '../graph/define-op.ts';
-import type { Value } from '../graph/value.ts';
+import type { Value, ValueSpec } from '../graph/value.ts';
 import { reduceSum } from './reduce.ts';
 
 /** [top, left, bottom, right] */
@@ -38,10 +38,12 @@ export function windowOf(
   return { kernel, strides, pads, dilations };
 }
 
+const shown = ({ shape, dtype }: ValueSpec): string => `${dtype}${formatShape(shape)}`;
+
 /** Height and width of what a window gives over `size` pixels; an error if not even one place fits. */
 export function windowOutput(
   opType: string,
-  x: Value,
+  x: ValueSpec,
   { kernel, strides, pads, dilations }: Window,
 ): [number, number] {
   const [height, width] = imageSize(opType, x);
@@ -52,23 +54,23 @@ export function windowOutput(
   const output: [number, number] = [places(height, 0), places(width, 1)];
   if (output[0] < 1 || output[1] < 1) {
     throw new ShapeError(
-      `${opType}: a window of ${kernel.join('×')} does not fit into ${x} with pads [${pads.join(', ')}]`,
+      `${opType}: a window of ${kernel.join('×')} does not fit into ${shown(x)} with pads [${pads.join(', ')}]`,
     );
   }
   return output;
 }
 
 /** Height and width of images [batch, height, width, channels], which are known when a graph is built. */
-export function imageSize(opType: string, x: Value): [number, number] {
+export function imageSize(opType: string, x: ValueSpec): [number, number] {
   const [, height, width, channels] = x.shape;
   if (
-    x.rank !== 4 ||
+    x.shape.length !== 4 ||
     typeof height !== 'number' ||
     typeof width !== 'number' ||
     typeof channels !== 'number'
   ) {
     throw new ShapeError(
-      `${opType}: images [batch, height, width, channels] of known size are needed, got ${x}`,
+      `${opType}: images [batch, height, width, channels] of known size are needed, got ${shown(x)}`,
     );
   }
   return [height, width];
@@ -122,6 +124,48 @@ export const conv2dInputGradient = defineOp<['dy', 'w', 'x'], ConvAttributes>({
     ({ dy: g, inputs: [dy, w], attributes }): Value =>
       conv2dFilterGradient(g, dy, { ...attributes, kernel: kernelOf(w.shape) }),
     null,
+  ],
+});
+
+export interface ConvTransposeAttributes extends ConvAttributes {
+  /** Height and width of what comes out: a size that `conv2d` with the same attributes would make x's of. */
+  readonly size: Pair;
+}
+
+/**
+ * Transposed convolution, what takes the gradient of `conv2d` from its output back to its input.
+ *
+ * x [batch, height, width, channels], w [kernel height, kernel width, filters / groups, channels] →
+ * [batch, …size, filters]. Pads are those of the convolution: they cut what comes out.
+ *
+ * @example conv2dTranspose(x, w, { strides: [2, 2], pads: [0, 0, 1, 1], size: [28, 28] }) // of 14 × 14, w 3 × 3
+ */
+export const conv2dTranspose = defineOp<['x', 'w'], ConvTransposeAttributes>({
+  opType: 'Conv2DTranspose',
+  inputs: ['x', 'w'],
+  infer: ([x, w], { size, ...attributes }) => {
+    const [, , inner, channels] = w.shape;
+    const { groups = 1 } = attributes;
+    if (w.rank !== 4 || typeof inner !== 'number' || x.rank !== 4 || x.shape[3] !== channels) {
+      throw new ShapeError(
+        `Conv2DTranspose: ${x} needs a kernel [height, width, filters / groups, ${x.shape.at(-1)}], got ${w}`,
+      );
+    }
+    const y = { shape: [x.shape[0]!, ...size, inner * groups], dtype: x.dtype };
+    const window = windowOf(kernelOf(w.shape), attributes);
+    const [height, width] = windowOutput('Conv2DTranspose', y, window);
+    if (x.shape[1] !== height || x.shape[2] !== width || (channels as number) % groups !== 0) {
+      throw new ShapeError(
+        `Conv2DTranspose: a convolution of ${size.join('×')} by ${w} gives ${height}×${width}, not ${x}`,
+      );
+    }
+    return y;
+  },
+  grad: [
+    ({ dy, inputs: [, w], attributes: { size: _, ...attributes } }): Value =>
+      conv2d(dy, w, undefined, attributes),
+    ({ dy, inputs: [x, w], attributes: { size: _, ...attributes } }): Value =>
+      conv2dFilterGradient(dy, x, { ...attributes, kernel: kernelOf(w.shape) }),
   ],
 });
 

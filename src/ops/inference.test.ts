@@ -3,20 +3,46 @@ import { ShapeError } from '../core/errors.ts';
 import type { Shape } from '../core/shape.ts';
 import { input } from '../graph/leaves.ts';
 import type { Value } from '../graph/value.ts';
-import { conv2d, conv2dFilterGradient } from './conv.ts';
-import { add, equal } from './elementwise.ts';
+import { conv2d, conv2dFilterGradient, conv2dTranspose } from './conv.ts';
+import { add, clip, equal, logicalAnd, where } from './elementwise.ts';
 import { matMul } from './linear.ts';
 import { averagePool2d, maxPool2d } from './pool.ts';
-import { argMax, reduceMean, reduceSum } from './reduce.ts';
-import { concat, gather, pad, reshape, shapeOf, slice, transpose } from './shaping.ts';
+import {
+  expandDims,
+  moveAxis,
+  padEdges,
+  repeatElements,
+  split,
+  squeeze,
+  stack,
+  tile,
+} from './rearranging.ts';
+import { argMax, argMin, cumSum, moments, reduceMean, reduceSum } from './reduce.ts';
+import {
+  concat,
+  expandTo,
+  gather,
+  gatherRows,
+  pad,
+  reshape,
+  scatterAdd,
+  shapeOf,
+  slice,
+  takeAlong,
+  transpose,
+  zerosLike,
+} from './shaping.ts';
 import { softmax } from './softmax.ts';
+import { oneHot, sort, topK, topKIndices } from './sorting.ts';
 
 const of = (...shape: Shape) => input('x', shape);
 const images = of('batch', 8, 9, 4);
+const condition = input('c', [3], 'bool');
+const int64 = (...shape: Shape) => input('i', shape, 'int64');
 const kernel = (...shape: Shape) => input('w', shape);
 
 describe('shapes that do not fit are named', () => {
-  test.each<[string, () => Value, string[]]>([
+  test.each<[string, () => unknown, string[]]>([
     ['broadcast', () => add(of(2, 3), of(4)), ['Add', '[2, 3]', '[4]']],
     ['two symbols', () => add(of('batch', 3), of('other', 3)), ['[batch, 3]', '[other, 3]']],
     ['dtypes', () => equal(of(2), input('i', [2], 'int32')), ['float32[2]', 'int32[2]', 'cast']],
@@ -62,6 +88,46 @@ describe('shapes that do not fit are named', () => {
     ['slice by nothing', () => slice(of(4), { starts: [0], ends: [4], steps: [0] }), ['above 0, got 0']],
     ['axis', () => reduceSum(of(2, 3), { axes: [2] }), ['ReduceSum', '[-2, 2)', 'got 2']],
     ['softmax axis', () => softmax(of(2, 3), { axis: -3 }), ['Softmax', 'got -3']],
+    ['where', () => where(of(3), of(3), of(3)), ['Where', 'bool', 'float32[3]']],
+    ['where of other shapes', () => where(condition, of(4), of(4)), ['Where', 'bool[3]', '[4]']],
+    ['logicalAnd', () => logicalAnd(condition, of(3)), ['And', 'bool', 'float32[3]']],
+    ['clip', () => clip(of(3), { min: 2, max: 1 }), ['min must not be above max', '2 and 1']],
+    [
+      'gather by what is not whole',
+      () => gather(of(3), of(2), { axis: 0 }),
+      ['Gather', 'int64 or int32', 'float32[2]'],
+    ],
+    ['takeAlong', () => takeAlong(of(2, 3), int64(4, 3), { axis: 1 }), ['[2, 3]', '[4, 3]', 'axis 1']],
+    [
+      'scatterAdd',
+      () => scatterAdd(of(2, 3), int64(2, 4), of(2, 3), { axis: 1 }),
+      ['updates', '[2, 4]', '[2, 3]'],
+    ],
+    ['gatherRows', () => gatherRows(of('batch', 9, 3), int64(2, 4)), ['[batch, 9, 3]', '[2, 4]']],
+    ['topK', () => topK(of(2, 3), { k: 4 }), ['TopK', 'from 1', '[2, 3]', 'got 4']],
+    ['sort along a symbol', () => sort(of('batch', 3), { axis: 0 }), ['argSort', "'batch'"]],
+    ['squeeze', () => squeeze(of(2, 1), { axes: [0] }), ['squeeze', 'axis 0', '[2, 1]']],
+    ['stack', () => stack([of(2), of(3)]), ['stack', '[2]', '[3]']],
+    ['split', () => split(of(2, 5), { parts: 2 }), ['split', 'axis 1', '[2, 5]', '2']],
+    ['split by sizes', () => split(of(5), { parts: [2, 2] }), ['split', '[5]', '[2,2]']],
+    ['tile', () => tile(of(2, 5), { repeats: [2] }), ['Tile', '[2, 5]', '[2]']],
+    ['pad', () => pad(of(2, 5), { before: [1], after: [0, 0] }), ['Pad', '[2, 5]', '[1]']],
+    [
+      'padEdges',
+      () => padEdges(of(2, 5), { before: [2, 0], after: [0, 0], mode: 'reflect' }),
+      ['axis 0', '[2, 5]', 'too small', 'reflect'],
+    ],
+    ['expandTo', () => expandTo(of(2, 1), [2, 'width']), ["'width'", '[2, 1]']],
+    [
+      'conv2dTranspose',
+      () => conv2dTranspose(images, kernel(3, 3, 2, 4), { strides: [2, 2], size: [20, 20] }),
+      ['20×20', '9×9', '[batch, 8, 9, 4]'],
+    ],
+    [
+      'conv2dTranspose, channels',
+      () => conv2dTranspose(images, kernel(3, 3, 4, 2), { size: [10, 11] }),
+      ['filters / groups, 4', '[3, 3, 4, 2]'],
+    ],
     ['no value', () => add(of(2), 3 as never), ['Add', "'b'", 'a value of a graph']],
     ['no value among others', () => concat(of(2), null as never, of(2), { axis: 0 }), ['Concat', 'got null']],
   ])('%s', (_, build, words) => {
@@ -98,6 +164,37 @@ test.each<[string, Value, Shape]>([
   ['reduceMean, kept', reduceMean(images, { axes: [0], keepDims: true }), [1, 8, 9, 4]],
   ['reduceMean of all', reduceMean(images), []],
   ['argMax', argMax(of('batch', 10)), ['batch']],
+  ['argMin, kept', argMin(of('batch', 10), { axis: 0, keepDims: true }), [1, 10]],
+  ['moments', moments(images, { axes: [0, 1, 2] }).variance, [4]],
+  ['cumSum', cumSum(of('batch', 10)), ['batch', 10]],
+  ['where', where(condition, of('batch', 1), of(3)), ['batch', 3]],
+  [
+    'conv2dTranspose',
+    conv2dTranspose(images, kernel(3, 2, 6, 4), { strides: [2, 3], pads: [0, 0, 1, 1], size: [16, 26] }),
+    ['batch', 16, 26, 6],
+  ],
+  ['topKIndices', topKIndices(of('batch', 10), { k: 3 }), ['batch', 3]],
+  ['sort', sort(images, { axis: 1 }), images.shape],
+  ['oneHot', oneHot(input('i', ['batch'], 'int64'), { depth: 5 }), ['batch', 5]],
+  ['oneHot, first', oneHot(input('i', ['batch', 2], 'int32'), { depth: 5, axis: 0 }), [5, 'batch', 2]],
+  ['takeAlong', takeAlong(of(2, 3), int64(2, 7), { axis: -1 }), [2, 7]],
+  ['gatherRows', gatherRows(of('batch', 9, 3), input('i', ['batch', 4], 'int32')), ['batch', 4, 3]],
+  ['expandDims', expandDims(images, { axis: -1 }), ['batch', 8, 9, 4, 1]],
+  ['expandDims, first', expandDims(images, { axis: 0 }), [1, 'batch', 8, 9, 4]],
+  ['squeeze', squeeze(of('batch', 1, 3, 1)), ['batch', 3]],
+  ['stack', stack([images, images], { axis: 1 }), ['batch', 2, 8, 9, 4]],
+  ['split', split(images, { parts: [1, 3] })[1]!, ['batch', 8, 9, 3]],
+  ['moveAxis', moveAxis(images, { from: -1, to: 1 }), ['batch', 4, 8, 9]],
+  ['moveAxis, back', moveAxis(images, { from: 1, to: 3 }), ['batch', 9, 4, 8]],
+  ['tile', tile(images, { repeats: [2, 1, 3, 1] }), ['2*batch', 8, 27, 4]],
+  ['repeatElements', repeatElements(images, { times: 2, axis: 1 }), ['batch', 16, 9, 4]],
+  [
+    'padEdges',
+    padEdges(images, { before: [0, 7, 0, 0], after: [0, 7, 8, 0], mode: 'reflect' }),
+    ['batch', 22, 17, 4],
+  ],
+  ['expandTo', expandTo(of(1, 4), ['batch', 4], images), ['batch', 4]],
+  ['zerosLike', zerosLike(images), images.shape],
   ['reshape', reshape(images, { shape: ['72*batch', 4] }), ['72*batch', 4]],
   ['concat', concat(of('2*batch', 3), of('batch', 3), of(1, 3), { axis: 0 }), ['3*batch+1', 3]],
   [
@@ -107,7 +204,7 @@ test.each<[string, Value, Shape]>([
   ],
   ['slice of nothing', slice(of(4), { starts: [3], ends: [1] }), [0]],
   ['pad', pad(images, { before: [0, 1, 0, 0], after: [0, 1, 2, 0] }), ['batch', 10, 11, 4]],
-  ['gather', gather(of(5, 'batch'), of(2, 3), { axis: 0 }), [2, 3, 'batch']],
+  ['gather', gather(of(5, 'batch'), input('i', [2, 3], 'int64'), { axis: 0 }), [2, 3, 'batch']],
   ['shapeOf', shapeOf(images, { start: 1 }), [3]],
 ])('%s has its shape', (_, { shape }, expected) => {
   expect(shape).toEqual(expected);

@@ -12,8 +12,9 @@ import {
 } from '../core/shape.ts';
 import { type Tensor, tensor } from '../core/tensor.ts';
 import { defineOp } from '../graph/define-op.ts';
-import { constant } from '../graph/leaves.ts';
+import { constant, scalarOf } from '../graph/leaves.ts';
 import type { Value } from '../graph/value.ts';
+import { cast } from './elementwise.ts';
 
 /** A list of whole numbers as ONNX takes it: an int64 constant. */
 export function int64s(values: readonly number[]): Tensor<'int64'> {
@@ -152,14 +153,31 @@ function padAxis(x: Value, axis: number, before: number, after: number): Value {
   return before || after ? pad(x, { before: at(before), after: at(after) }) : x;
 }
 
-/** Zeros around: `before[i]` and `after[i]` of them along axis `i`. */
-export const pad = defineOp<['x'], { before: readonly number[]; after: readonly number[] }>({
+interface PadAttributes {
+  /** How many go before the first element of each axis. */
+  readonly before: readonly number[];
+  /** How many go behind the last. */
+  readonly after: readonly number[];
+  /** What stands there. Default 0. */
+  readonly value?: number;
+}
+
+/** A constant around: `before[i]` and `after[i]` of them along axis `i`. Other ways to pad: `padEdges`. */
+export const pad = defineOp<['x'], PadAttributes>({
   opType: 'Pad',
   inputs: ['x'],
-  infer: ([x], { before, after }) => ({
-    shape: x.shape.map((dim, i) => (before[i] || after[i] ? addDims(dim, before[i]! + after[i]!) : dim)),
-    dtype: x.dtype,
-  }),
+  infer: ([x], { before, after }) => {
+    const whole = [...before, ...after].every((amount) => Number.isInteger(amount) && amount >= 0);
+    if (before.length !== x.rank || after.length !== x.rank || !whole) {
+      throw new ShapeError(
+        `Pad: a whole number before and after each axis of ${x} is needed, got [${before}] and [${after}]`,
+      );
+    }
+    return {
+      shape: x.shape.map((dim, i) => (before[i] || after[i] ? addDims(dim, before[i]! + after[i]!) : dim)),
+      dtype: x.dtype,
+    };
+  },
   grad: [
     ({ dy, inputs: [x], attributes: { before, after } }): Value => {
       const axes = before.flatMap((amount, i) => (amount || after[i] ? [i] : []));
@@ -168,7 +186,9 @@ export const pad = defineOp<['x'], { before: readonly number[]; after: readonly 
       return slice(dy, { starts, ends, axes });
     },
   ],
-  onnx: (_, { before, after }) => ({ constants: [int64s([...before, ...after])] }),
+  onnx: ([x], { before, after, value = 0 }) => ({
+    constants: [int64s([...before, ...after]), ...(value === 0 ? [] : [scalarOf(value, x.dtype)])],
+  }),
 });
 
 /** The shape when the graph runs, int64; of axes `start` (0) to `end` (all) alone. */
@@ -198,16 +218,148 @@ export function repeatLastAxis(x: Value, size: number): Value {
   return expand(x, sizes, { shape: x.shape.with(-1, size) });
 }
 
-/** Rows of `x` along `axis`, by number. No gradient: lowering uses it, models do not. */
-export const gather = defineOp<['x', 'indices'], { axis: number }>({
+/** `x` in the shape `shape`, by broadcasting; of a symbol, the size is that of the same symbol in `like`. */
+export function expandTo(x: Value, shape: Shape, like: Value = x): Value {
+  if (sameShape(x.shape, shape)) return x;
+  const sizes = shape.map((dim) => {
+    if (typeof dim === 'number') return constant(int64s([dim]));
+    const axis = like.shape.indexOf(dim);
+    if (axis < 0) throw new ShapeError(`Expand: ${like} has no axis of size '${dim}'`);
+    return shapeOf(like, { start: axis, end: axis + 1 });
+  });
+  const known = shape.every((dim) => typeof dim === 'number');
+  return expand(x, known ? constant(int64s(shape as number[])) : concat(...sizes, { axis: 0 }), { shape });
+}
+
+/** One number in the shape and dtype of `like`. */
+export function fullLike(like: Value, value: number): Value {
+  return broadcastLike(constant(scalarOf(value, like.dtype)), like);
+}
+export const zerosLike = (like: Value): Value => fullLike(like, 0);
+export const onesLike = (like: Value): Value => fullLike(like, 1);
+
+function requireIndices(opType: string, indices: Value): void {
+  if (indices.dtype !== 'int64' && indices.dtype !== 'int32')
+    throw new ShapeError(`${opType}: indices must be int64 or int32, got ${indices}`);
+}
+
+interface AlongAttributes {
+  readonly axis: number;
+}
+
+/**
+ * Parts of `x` along `axis`, by number: `indices` of any shape stand in the place of that axis. Negative numbers count from
+ * the end.
+ *
+ * @example gather(input('table', [10, 4]), input('rows', ['batch'], 'int64'), { axis: 0 }) // [batch, 4]
+ */
+export const gather = defineOp<['x', 'indices'], AlongAttributes>({
   opType: 'Gather',
   inputs: ['x', 'indices'],
-  infer: ([x, indices], { axis }) => ({
-    shape: x.shape.toSpliced(axis, 1, ...indices.shape),
-    dtype: x.dtype,
-  }),
+  infer: ([x, indices], { axis }) => {
+    requireIndices('Gather', indices);
+    return {
+      shape: x.shape.toSpliced(normalizeAxis(axis, x.rank, 'Gather'), 1, ...indices.shape),
+      dtype: x.dtype,
+    };
+  },
+  grad: [
+    ({ dy, inputs: [x, indices], attributes: { axis } }): Value => scattered(dy, x, indices, axis),
+    null,
+  ],
   onnx: (_, { axis }) => ({ attributes: { axis } }),
 });
+
+/** Zeros in the shape of `x`, and `dy` added where `gather` had read. */
+function scattered(dy: Value, x: Value, indices: Value, axis: number): Value {
+  const at = normalizeAxis(axis, x.rank, 'Gather');
+  const [outer, inner] = [x.shape.slice(0, at), x.shape.slice(at + 1)];
+  const count = sizeOf(indices.shape);
+  const rows = reshape(dy, { shape: [...outer, count, ...inner] });
+  const column = reshape(indices, { shape: [count, ...inner.map(() => 1)] });
+  return scatterAdd(zerosLike(x), broadcastLike(column, rows), rows, { axis: at });
+}
+
+/**
+ * Elements of `x` along `axis`, by number: `indices` has the rank of `x`, and what comes out its shape. Along the other
+ * axes each index reads at its own place.
+ */
+export const takeAlong = defineOp<['x', 'indices'], AlongAttributes>({
+  opType: 'GatherElements',
+  inputs: ['x', 'indices'],
+  infer: ([x, indices], { axis }) => {
+    requireIndices('GatherElements', indices);
+    requireAlong('GatherElements', x, indices, axis);
+    return { shape: indices.shape, dtype: x.dtype };
+  },
+  grad: [
+    ({ dy, inputs: [x, indices], attributes }): Value => scatterAdd(zerosLike(x), indices, dy, attributes),
+    null,
+  ],
+  onnx: (_, { axis }) => ({ attributes: { axis } }),
+});
+
+/**
+ * `x` with `updates` added to its elements along `axis`, by number; the reverse of `takeAlong`. Updates of one element are
+ * added in their order, so that the sum is the same in every run.
+ */
+export const scatterAdd = defineOp<['x', 'indices', 'updates'], AlongAttributes>({
+  opType: 'ScatterElements',
+  inputs: ['x', 'indices', 'updates'],
+  infer: ([x, indices, updates], { axis }) => {
+    requireIndices('ScatterElements', indices);
+    requireAlong('ScatterElements', x, indices, axis);
+    if (!sameShape(indices.shape, updates.shape) || x.dtype !== updates.dtype)
+      throw new ShapeError(`ScatterElements: the updates of ${x} at ${indices} cannot be ${updates}`);
+    return x;
+  },
+  grad: [
+    ({ dy }) => dy,
+    null,
+    ({ dy, inputs: [, indices], attributes }): Value => takeAlong(dy, indices, attributes),
+  ],
+  onnx: (_, { axis }) => ({ attributes: { axis, reduction: 'add' } }),
+});
+
+const gatherNd = defineOp<['x', 'indices']>({
+  opType: 'GatherND',
+  inputs: ['x', 'indices'],
+  infer: ([x, indices]) => ({ shape: x.shape.with(1, indices.shape[1]!), dtype: x.dtype }),
+  onnx: () => ({ attributes: { batch_dims: 1 } }),
+});
+
+/**
+ * For each image of a batch rows of its own, by number: x [batch, rows, …rest], indices [batch, n] → [batch, n, …rest].
+ * With the pixels of an image as rows, this reads at places that are computed.
+ */
+export const gatherRows = defineOp<['x', 'indices']>({
+  opType: 'GatherRows',
+  inputs: ['x', 'indices'],
+  infer: ([x, indices]) => {
+    requireIndices('GatherRows', indices);
+    if (x.rank < 2 || indices.rank !== 2 || indices.shape[0] !== x.shape[0]) {
+      throw new ShapeError(
+        `GatherRows: x [batch, rows, …] and indices [batch, n] are needed, got ${x} and ${indices}`,
+      );
+    }
+    return { shape: x.shape.with(1, indices.shape[1]!), dtype: x.dtype };
+  },
+  grad: [
+    ({ dy, inputs: [x, indices] }): Value => {
+      const places = reshape(indices, { shape: [...indices.shape, ...x.shape.slice(2).map(() => 1)] });
+      return scatterAdd(zerosLike(x), broadcastLike(places, dy), dy, { axis: 1 });
+    },
+    null,
+  ],
+  compose: ([x, indices]) =>
+    gatherNd(x, cast(reshape(indices, { shape: [...indices.shape, 1] }), { to: 'int64' })),
+});
+
+function requireAlong(opType: string, x: Value, indices: Value, axis: number): void {
+  const at = normalizeAxis(axis, x.rank, opType);
+  const fits = indices.rank === x.rank && x.shape.every((dim, i) => i === at || indices.shape[i] === dim);
+  if (!fits) throw new ShapeError(`${opType}: ${x} and the indices ${indices} differ outside axis ${at}`);
+}
 
 /** 0, 1, … below `limit` (an int64 value of shape []), in `length` elements. */
 export const range = defineOp<['start', 'limit', 'delta'], { length: Dim }>({

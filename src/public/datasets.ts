@@ -1,4 +1,5 @@
 /** Folders of labelled images, their patients, and batches of them. */
+export { type IdxDType, type ReadIdxOptions, readIdx } from '../codecs/idx.ts';
 export {
   type CheckedFolder,
   type CheckOptions,
@@ -6,6 +7,8 @@ export {
   type UnreadableFile,
 } from '../datasets/check-images.ts';
 export { balancedClassWeights, classCounts } from '../datasets/class-weights.ts';
+export { DownloadError } from '../datasets/download.ts';
+export * as fashionMnist from '../datasets/fashion-mnist.ts';
 export {
   type DatasetViews,
   type ImageBatch,
@@ -15,4 +18,5 @@ export {
 export { type LabelledFolder, type PartName, scanLabelledFolder } from '../datasets/labelled-folder.ts';
 export type { LabelledImage } from '../datasets/labelled-image.ts';
 export { leakedPatients, patientFolds, patientOf, splitByPatient } from '../datasets/patients.ts';
+export type { ImagesAndLabels, LoadDataOptions, TrainAndTest } from '../datasets/published.ts';
 export { samplesPath } from '../datasets/samples.ts';

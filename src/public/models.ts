@@ -1,26 +1,21 @@
-import { Model, type ModelConfig, type ModelOptions } from '../models/model.ts';
+/** Models: layers that are trained together. https://keras.io/api/models/ */
 
-/** Models: layers between an input and an output. https://keras.io/api/models/model/ */
+export { type CloneOptions, cloneModel, sameLayer } from '../models/clone.ts';
 export {
-  type CompileOptions,
-  type FeatureOptions,
-  type FitOptions,
-  Model,
-  type ModelConfig,
-  type ModelOptions,
-} from '../models/model.ts';
-export { modelFromTopology, type Topology, toPortableOnnx, topologyOf, weightsOf } from '../models/saving.ts';
-export { assignWeights, readWeights } from '../models/weight-files.ts';
-
-/**
- * A functional model.
- *
- * @throws {UsageError} when the output depends on another input, or two layers have one name
- * @example
- * const pixels = layers.input({ shape: [28, 28, 1] });
- * const outputs = layers.dense({ units: 10, activation: 'softmax' }).apply(layers.flatten().apply(pixels));
- * const net = model({ inputs: pixels, outputs });
- */
-export function model(config: ModelConfig, options?: ModelOptions): Model {
-  return new Model(config, options);
-}
+  type DeserializeOptions,
+  deserializeLayer,
+  type FromJsonOptions,
+  modelFromJSON,
+} from '../models/from-keras.ts';
+export { Functional, type FunctionalConfig, model } from '../models/functional.ts';
+export { loadModel } from '../models/loading.ts';
+export { type MermaidOptions, toMermaid } from '../models/mermaid.ts';
+export { Model } from '../models/model.ts';
+export type { CompileOptions, FeatureOptions, FitOptions, ModelOptions } from '../models/model-options.ts';
+export { type PortableOptions, toPortableOnnx } from '../models/portable.ts';
+export type { SaveOptions } from '../models/saving.ts';
+export { Sequential, type SequentialConfig, sequential } from '../models/sequential.ts';
+export type { OptimizerState } from '../models/session.ts';
+export type { SummaryOptions } from '../models/summary.ts';
+export { type KerasObject, serializeLayer } from '../models/to-keras.ts';
+export { assignWeights, type LoadWeightsOptions, readWeights, weightsOf } from '../models/weight-files.ts';

@@ -1,39 +1,94 @@
 /** Operators on values of a graph: https://onnx.ai/onnx/operators/ */
-export { type ConvAttributes, conv2d } from '../ops/conv.ts';
+export { type ConvAttributes, type ConvTransposeAttributes, conv2d, conv2dTranspose } from '../ops/conv.ts';
 export {
   abs,
   add,
   cast,
+  ceil,
+  clip,
+  cos,
   div,
   equal,
+  erf,
   exp,
+  expm1,
+  floor,
   greater,
+  greaterEqual,
+  isNaN,
   less,
+  lessEqual,
   log,
+  log1p,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
   maximum,
+  minimum,
   mul,
   neg,
+  notEqual,
+  pow,
+  reciprocal,
   relu,
+  round,
+  rsqrt,
   sigmoid,
   sign,
+  sin,
   softplus,
   sqrt,
+  square,
+  stopGradient,
   sub,
   tanh,
+  where,
 } from '../ops/elementwise.ts';
 export { matMul } from '../ops/linear.ts';
 export { averagePool2d, maxPool2d, type PoolAttributes } from '../ops/pool.ts';
-export { argMax, type ReduceAttributes, reduceMax, reduceMean, reduceSum } from '../ops/reduce.ts';
+export {
+  expandDims,
+  flip,
+  moveAxis,
+  padEdges,
+  repeatElements,
+  split,
+  squeeze,
+  stack,
+  tile,
+} from '../ops/rearranging.ts';
+export {
+  argMax,
+  argMin,
+  cumSum,
+  filled,
+  logSumExp,
+  moments,
+  type ReduceAttributes,
+  reduceMax,
+  reduceMean,
+  reduceMin,
+  reduceProd,
+  reduceSum,
+} from '../ops/reduce.ts';
 export {
   broadcastLike,
   concat,
+  expandTo,
+  fullLike,
   gather,
+  gatherRows,
+  onesLike,
   pad,
   range,
   reshape,
+  scatterAdd,
   shapeOf,
   slice,
+  takeAlong,
   transpose,
+  zerosLike,
 } from '../ops/shaping.ts';
 export { logSoftmax, softmax, softmaxCrossEntropy } from '../ops/softmax.ts';
-export { dropout, randomUniform } from '../ops/threefry.ts';
+export { argSort, oneHot, sort, topK, topKIndices } from '../ops/sorting.ts';
+export { bernoulli, dropout, randomNormal, randomUniform } from '../ops/threefry.ts';

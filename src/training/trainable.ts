@@ -1,13 +1,20 @@
 import type { Tensor } from '../core/tensor.ts';
 
-/** What a step sees: some examples with what is known of them. */
-export interface Batch {
+/** What a model's inputs are given: a tensor for one input, a list in their order, or tensors by the inputs' names. */
+export type Fed = Tensor | readonly Tensor[] | Readonly<Record<string, Tensor>>;
+
+/** Some examples, as a model's inputs take them. */
+export interface Examples {
   /** Names each example, and the view of it: what frozen layers make of it is kept under this name. */
   readonly keys?: readonly string[];
   /** The inputs [batch, …], or how to get them: they are not asked for where kept features do. */
-  readonly inputs: Tensor | (() => Promise<Tensor>);
+  readonly inputs: Fed | (() => Promise<Fed>);
   /** Where the memory of `inputs` may go when it is no longer needed. */
   readonly recycle?: (buffer: ArrayBuffer) => void;
+}
+
+/** What a step sees: some examples with what is known of them. */
+export interface Batch extends Examples {
   /** [batch, …], as the loss expects them. */
   readonly targets: Tensor<'float32'>;
   /** Of each example's loss, [batch]. Default 1. */

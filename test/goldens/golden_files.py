@@ -15,6 +15,28 @@ def generator(name: str) -> np.random.Generator:
     return np.random.default_rng(zlib.crc32(name.encode()))
 
 
+def relative_distance(value: np.ndarray, reference: np.ndarray) -> float:
+    """|value - reference| / |reference| over the whole tensor; of a reference that is all zero, |value|."""
+    value, reference = value.astype(np.float64), reference.astype(np.float64)
+    return float(np.linalg.norm(value - reference) / (np.linalg.norm(reference) or 1))
+
+
+def weight_value(key: str, variable) -> np.ndarray:
+    """Random float32 values that suit the part a Keras variable plays: variances are positive, scales about 1."""
+    random, shape = generator(key), tuple(variable.shape)
+    if "variance" in variable.name or "stddev" in variable.name:
+        value = random.uniform(0.5, 2, shape)
+    elif variable.name == "gamma":
+        value = 1 + 0.3 * random.normal(size=shape)
+    elif "kernel" in variable.name:
+        # A depthwise kernel adds up height × width products, any other one height × width × channels.
+        fan_in = np.prod(shape[:2] if variable.name == "depthwise_kernel" else shape[:-1])
+        value = random.normal(size=shape) * fan_in**-0.5
+    else:
+        value = 0.5 * random.normal(size=shape)
+    return value.astype(np.float32)
+
+
 def save(name: str, tensors: dict[str, np.ndarray], structure: object) -> None:
     """Writes `<name>.safetensors` and `<name>.json`; a list gets one line an entry, a dict one line a key."""
     whole = {key: np.require(value, requirements="C") for key, value in tensors.items()}

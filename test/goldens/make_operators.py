@@ -22,13 +22,14 @@ rows: list[dict] = []
 
 
 def record(op: str, name: str, inputs: dict[str, np.ndarray], compute, attributes=None, constant=(), **extra) -> None:
-    """Adds a case: `compute(*inputs)` and its gradient by every input that is not named in `constant`."""
+    """Adds a case: `compute(*inputs)` and its gradient by every input that is not named in `constant` (`True`: all are)."""
+    constant = list(inputs) if constant is True else constant
     key = f"{op}/{name}"
     assert f"{key}/output" not in tensors, f"{key} is there twice"
     values = {label: tf.constant(value) for label, value in inputs.items()}
     with tf.GradientTape() as tape:
         tape.watch(list(values.values()))
-        output = compute(*values.values())
+        output = tf.cast(compute(*values.values()), tf.float32)
         upstream = tf.constant(generator(key + "/upstream").normal(size=output.shape).astype(np.float32))
         loss = tf.reduce_sum(output * upstream)
     wanted = [label for label in inputs if label not in constant]
@@ -60,7 +61,7 @@ def normal(name: str, shape, scale=1.0) -> np.ndarray:
 def apart(name: str, shape, gap=0.05) -> np.ndarray:
     """Values of which no two are equal or close, so that no rounding changes which of them is the largest."""
     size = int(np.prod(shape))
-    return ((generator(name).perm(size) - size / 2 + 0.25) * gap).reshape(shape).astype(np.float32)
+    return ((generator(name).permutation(size) - size / 2 + 0.25) * gap).reshape(shape).astype(np.float32)
 
 
 def same_pads(size, window, strides, dilations=(1, 1)) -> list[int]:
@@ -285,6 +286,137 @@ record("slice", "steps", {"x": normal("slice-steps", (7, 5))}, lambda x: x[1:7:2
 for name, perm in {"matrix": [1, 0], "image": [0, 3, 1, 2], "mixed": [2, 0, 1]}.items():
     x = normal(f"transpose-{name}", (2, 3, 4, 5)[: len(perm)])
     record("transpose", name, {"x": x}, lambda x, p=perm: tf.transpose(x, p), {"perm": perm})
+
+# Transposed convolutions: the size is one of those whose convolution gives the size of x.
+
+
+def conv2d_transpose(size, channels, window, padding, strides=(1, 1), dilations=(1, 1), more=(0, 0), batch=2):
+    name = f"{'x'.join(map(str, size))}x{channels[0]}-{window[0]}x{window[1]}x{channels[1]}-{padding}-s{strides[0]}{strides[1]}"
+    name += f"-d{dilations[0]}{dilations[1]}" if dilations != (1, 1) else ""
+    name += f"-more{more[0]}{more[1]}" if more != (0, 0) else ""
+    if padding == "same":
+        out = [length * stride - m for length, stride, m in zip(size, strides, more, strict=True)]
+    else:
+        reach = [(k - 1) * dilation + 1 for k, dilation in zip(window, dilations, strict=True)]
+        out = [(n - 1) * s + r + m for n, s, r, m in zip(size, strides, reach, more, strict=True)]
+    _, pads = pads_of(padding, out, window, strides, dilations)
+    inputs = {
+        "x": normal(name + "x", (batch, *size, channels[0])),
+        "w": normal(name + "w", (*window, channels[1], channels[0]), 0.3),
+    }
+    shape = (batch, *out, channels[1])
+    attributes = {"strides": list(strides), "pads": pads, "dilations": list(dilations), "size": out}
+    record(
+        "conv2dTranspose",
+        name,
+        inputs,
+        lambda x, w: tf.nn.conv2d_transpose(x, w, shape, strides, padding.upper(), dilations=dilations),
+        attributes,
+        padding=padding,
+    )
+
+
+conv2d_transpose((7, 7), (4, 3), (3, 3), "same", (2, 2))
+conv2d_transpose((6, 5), (4, 3), (3, 3), "valid", (2, 2))
+conv2d_transpose((6, 5), (3, 2), (3, 2), "valid", (3, 2), more=(2, 1))
+conv2d_transpose((6, 5), (3, 2), (4, 3), "same", (2, 3), more=(1, 2))
+conv2d_transpose((6, 5), (8, 4), (2, 2), "valid", (2, 2))
+conv2d_transpose((7, 8), (16, 16), (3, 3), "same")
+conv2d_transpose((6, 5), (4, 6), (1, 1), "valid")
+conv2d_transpose((6, 5), (3, 2), (3, 3), "same", dilations=(2, 2))
+
+# More elementwise functions. Of those that are constant but for steps TensorFlow has no gradient.
+for op, function in {"erf": tf.math.erf, "sin": tf.sin, "cos": tf.cos, "square": tf.square}.items():
+    record(op, "values", {"x": np.clip(values, -20, 20)}, function)
+record("expm1", "values", {"x": np.append(np.clip(values, -80, 20), [1e-7, -1e-7]).astype(np.float32)}, tf.math.expm1)
+near_zero = np.asarray([-0.99, -0.6, -0.4, -1e-3, -1e-7, 0, 1e-7, 1e-3, 0.4, 0.6, 1, 10, 1e4], np.float32)
+record("log1p", "values", {"x": near_zero}, tf.math.log1p)
+for op, function in {"reciprocal": tf.math.reciprocal, "rsqrt": tf.math.rsqrt}.items():
+    record(op, "values", {"x": positive}, function)
+record("abs", "values", {"x": values}, tf.abs)
+halves = np.asarray([-2.5, -1.5, -0.7, -0.5, 0, 0.2, 0.5, 1.5, 2.5, 1e6], np.float32)
+for op, function in {"floor": tf.floor, "ceil": tf.math.ceil, "round": tf.round, "sign": tf.sign}.items():
+    record(op, "values", {"x": halves}, function, constant=True)
+record("isNaN", "values", {"x": values}, tf.math.is_nan, constant=True)
+record("clip", "values", {"x": halves}, lambda x: tf.clip_by_value(x, -1.5, 0.5), {"min": -1.5, "max": 0.5})
+for op, function in {"maximum": tf.maximum, "minimum": tf.minimum}.items():
+    both = apart(op, (3, 8))
+    record(op, "rows", {"a": both[:2].reshape(2, 8), "b": both[2]}, function)
+base = (np.abs(normal("pow", (3, 4))) + np.float32(0.2)).astype(np.float32)
+record("pow", "values", {"a": base, "b": normal("pow-b", (3, 4))}, tf.pow)
+record("pow", "broadcast", {"a": base, "b": normal("pow-c", (4,))}, tf.pow)
+signed = {"a": normal("pow-signed", (3, 4)), "b": np.asarray(3, np.float32)}
+record("pow", "of-signed", signed, tf.pow)
+
+# Conditions.
+a, b = (generator(name).integers(-1, 2, (4, 6)).astype(np.float32) for name in "ab")
+comparisons = {"equal": tf.equal, "notEqual": tf.not_equal, "greater": tf.greater, "less": tf.less}
+comparisons |= {"greaterEqual": tf.greater_equal, "lessEqual": tf.less_equal}
+for op, function in comparisons.items():
+    record(op, "ties", {"a": a, "b": b}, function, constant=True)
+for op, function in {"logicalAnd": tf.logical_and, "logicalOr": tf.logical_or}.items():
+    record(op, "rows", {"a": a > 0, "b": b[0] > 0}, function, constant=True)
+record("logicalNot", "values", {"a": a > 0}, tf.logical_not, constant=True)
+taken = {"condition": a > 0, "a": normal("where-a", (6,)), "b": normal("where-b", (4, 1))}
+record("where", "broadcast", taken, tf.where, constant=["condition"])
+
+# More reductions.
+for op, function in {"reduceMin": tf.reduce_min, "reduceProd": tf.reduce_prod, "logSumExp": tf.reduce_logsumexp}.items():
+    for name, axes, keep in [("last", [-1], False), ("kept", [0, 2], True)]:
+        attributes = {"axes": axes, "keepDims": keep}
+        x = apart(op + name, (2, 3, 4))
+        record(op, name, {"x": x}, lambda x, f=function, a=axes, k=keep: f(x, axis=a, keepdims=k), attributes)
+last = {"axes": [-1], "keepDims": False}
+record("reduceMin", "ties", {"x": a}, lambda x: tf.reduce_min(x, -1), last)
+zeros = np.asarray([[2, 3, 4], [2, 0, 4], [0, 3, 0], [0, 0, 0]], np.float32)
+record("reduceProd", "zeros", {"x": zeros}, lambda x: tf.reduce_prod(x, -1), last)
+record("logSumExp", "far", {"x": far}, lambda x: tf.reduce_logsumexp(x, -1), last)
+variance = {"axes": [0, 1], "keepDims": False}
+record("variance", "all-but-last", {"x": normal("variance", (4, 5, 3), 2)}, lambda x: tf.math.reduce_variance(x, [0, 1]), variance)
+for exclusive in [False, True]:
+    for reverse in [False, True]:
+        attributes = {"axis": 1, "exclusive": exclusive, "reverse": reverse}
+        name = f"{'exclusive' if exclusive else 'inclusive'}-{'reverse' if reverse else 'forward'}"
+        record("cumSum", name, {"x": normal(name, (2, 5, 3))}, lambda x, k=attributes: tf.cumsum(x, **k), attributes)
+for op, function in {"argMax": tf.argmax, "argMin": tf.argmin}.items():
+    for axis in [-1, 0]:
+        attributes = {"axis": axis}
+        record(op, f"ties-{axis}", {"x": a}, lambda x, f=function, i=axis: f(x, i), attributes, constant=True)
+
+# Order and places.
+record("topKValues", "three", {"x": apart("top-k", (3, 7))}, lambda x: tf.math.top_k(x, 3).values, {"k": 3})
+record("topKIndices", "ties", {"x": a}, lambda x: tf.math.top_k(x, 4).indices, {"k": 4}, constant=True)
+for descending in [False, True]:
+    direction = "DESCENDING" if descending else "ASCENDING"
+    attributes = {"axis": 1, "descending": descending}
+    x = {"x": apart("sort", (2, 6, 3))}
+    record("sort", direction.lower(), x, lambda x, d=direction: tf.sort(x, 1, d), attributes)
+    attributes = {"axis": -1, "descending": descending}
+    order = lambda x, d=direction: tf.argsort(x, -1, d, stable=True)  # noqa: E731
+    record("argSort", direction.lower(), {"x": a}, order, attributes, constant=True)
+labels = {"indices": np.asarray([[0, 3, -1], [2, 4, 1]], np.int64)}
+record("oneHot", "last", labels, lambda i: tf.one_hot(i, 4), {"depth": 4}, constant=True)
+record("oneHot", "first", labels, lambda i: tf.one_hot(i, 4, axis=0), {"depth": 4, "axis": 0}, constant=True)
+table = {"x": normal("gather", (3, 5, 2)), "indices": np.asarray([[0, 4, 4], [1, 0, 4]], np.int32)}
+record("gather", "twice", table, lambda x, i: tf.gather(x, i, axis=1), {"axis": 1}, constant=["indices"])
+along = {"x": normal("along", (3, 5)), "indices": generator("along").integers(0, 5, (3, 7))}
+record("takeAlong", "last", along, lambda x, i: tf.gather(x, i, batch_dims=1), {"axis": -1}, constant=["indices"])
+pixels = {"x": normal("pixels", (2, 9, 3)), "indices": generator("pixels").integers(0, 9, (2, 12)).astype(np.int32)}
+record("gatherRows", "pixels", pixels, lambda x, i: tf.gather(x, i, batch_dims=1), constant=["indices"])
+
+# More shapes.
+image = {"x": normal("image", (2, 4, 3, 2))}
+record("flip", "image", image, lambda x: tf.reverse(x, [1, 2]), {"axes": [1, -2]})
+record("tile", "image", image, lambda x: tf.tile(x, [1, 2, 3, 1]), {"repeats": [1, 2, 3, 1]})
+record("repeatElements", "image", image, lambda x: tf.repeat(x, 3, 1), {"times": 3, "axis": 1})
+around = {"before": [0, 1, 2, 0], "after": [0, 2, 1, 0]}
+padding = [[0, 0], [1, 2], [2, 1], [0, 0]]
+record("pad", "value", image, lambda x: tf.pad(x, padding, constant_values=1.5), {**around, "value": 1.5})
+for mode in ["reflect", "symmetric"]:
+    record("padEdges", mode, image, lambda x, m=mode: tf.pad(x, padding, m), {**around, "mode": mode})
+rows_at, columns_at = np.clip(np.arange(-1, 6), 0, 3), np.clip(np.arange(-2, 4), 0, 2)
+edges = lambda x: tf.gather(tf.gather(x, rows_at, axis=1), columns_at, axis=2)  # noqa: E731
+record("padEdges", "edge", image, edges, {**around, "mode": "edge"})
 
 save("operators", tensors, rows)
 print(len(rows), "rows")

@@ -4,7 +4,7 @@ import type { Tensor } from '../../src/core/tensor.ts';
 
 const folder = new URL('../goldens/', import.meta.url);
 
-/** Values that a script beside them made in the reference. */
+/** Values that a script beside them made in the reference; a whole path names files of another folder. */
 export function goldenTensors(name: string): Record<string, Tensor> {
   const path = new URL(`${name}.safetensors`, folder);
   return decodeSafetensors(readFileSync(path), path.pathname).tensors;
