@@ -3,15 +3,19 @@
  * `frozen` is the forward pass with a constant kernel; `training` a forward pass and both gradients.
  */
 import { availableParallelism, cpus } from 'node:os';
-import { tensor } from '../dist/core/tensor.js';
-import { constant, input } from '../dist/graph/leaves.js';
-import { asPlain, fromRows, tiles } from '../dist/lowering/layout.js';
-import { onnxConv, onnxConvTranspose } from '../dist/lowering/onnx-ops.js';
-import { winogradFilterGradient, winogradForward, winogradInputGradient } from '../dist/lowering/winograd.js';
-import { windowOf } from '../dist/ops/conv.js';
-import { relu } from '../dist/ops/elementwise.js';
-import { slice, transpose } from '../dist/ops/shaping.js';
-import { Device } from '../dist/runtime/device.js';
+import { tensor } from '../dist/modules/core/tensor.js';
+import { constant, input } from '../dist/modules/graph/leaves.js';
+import { asPlain, fromRows, tiles } from '../dist/modules/lowering/layout.js';
+import { onnxConv, onnxConvTranspose } from '../dist/modules/lowering/onnx-ops.js';
+import {
+  winogradFilterGradient,
+  winogradForward,
+  winogradInputGradient,
+} from '../dist/modules/lowering/winograd.js';
+import { windowOf } from '../dist/modules/ops/conv.js';
+import { relu } from '../dist/modules/ops/elementwise.js';
+import { slice, transpose } from '../dist/modules/ops/shaping.js';
+import { Device } from '../dist/modules/runtime/device.js';
 
 const layers = [
   [64, 64, 224, 1],

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { train } from '../dist/oct/train.js';
+import { train } from '../dist/modules/oct/train.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'fovea-'));
 const resolution = 5;

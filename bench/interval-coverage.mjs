@@ -1,9 +1,9 @@
 // How often the 95 % intervals of src/oct cover the truth, over simulated test parts like ours.
 //
 //   npm run build && node bench/interval-coverage.mjs [data sets = 2000] [resamples = 500]
-import { deriveKey, RandomStream } from '../dist/core/random.js';
-import { evaluatePredictions } from '../dist/oct/evaluation.js';
-import { simulatePatients } from '../dist/oct/simulated-patients.js';
+import { deriveKey, RandomStream } from '../dist/modules/core/random.js';
+import { evaluatePredictions } from '../dist/modules/oct/evaluation.js';
+import { simulatePatients } from '../dist/modules/oct/simulated-patients.js';
 
 const sets = Number(process.argv[2] ?? 2000);
 const resamples = Number(process.argv[3] ?? 500);

@@ -3,12 +3,12 @@
  * Prints the resident memory every ten steps, and the peak.
  */
 import { parseArgs } from 'node:util';
-import { preprocessInput, vgg16 } from '../dist/applications/vgg16.js';
-import { tensor } from '../dist/core/tensor.js';
-import { Dataset } from '../dist/data/dataset.js';
-import { dense, globalAveragePooling2d, input } from '../dist/layers/layers.js';
-import { Functional } from '../dist/models/functional.js';
-import { adam } from '../dist/optimizers/optimizers.js';
+import { preprocessInput, vgg16 } from '../dist/modules/applications/vgg16.js';
+import { tensor } from '../dist/modules/core/tensor.js';
+import { Dataset } from '../dist/modules/data/dataset.js';
+import { dense, globalAveragePooling2d, input } from '../dist/modules/layers/layers.js';
+import { Functional } from '../dist/modules/models/functional.js';
+import { adam } from '../dist/modules/optimizers/optimizers.js';
 
 const { values } = parseArgs({
   options: {
@@ -44,7 +44,7 @@ const megabytes = (bytes) => Math.round(bytes / 1e6);
 const onTrainBatchEnd = ({ step }) => {
   if (step % 10 === 0) console.log(`step ${step}: ${megabytes(process.memoryUsage.rss())} MB`);
 };
-await model.fit(data, { callbacks: [{ onTrainBatchEnd }] });
+await model.fitDataset(data, { callbacks: [{ onTrainBatchEnd }] });
 console.log(
   `peak ${megabytes(process.resourceUsage().maxRSS * 1024)} MB, batch ${batch}, ${size}×${size}, ${steps} steps`,
 );

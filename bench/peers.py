@@ -1,9 +1,12 @@
 """One peer of the benchmark, served over JSON lines.
 
     python bench/peers.py --peer pytorch --threads 2 --batch 32 --weights weights/vgg16-imagenet-notop.safetensors
+    python bench/peers.py --job fashion-mnist --peer keras --threads 2 --batch 512
 
-The job is VGG16 to block5_pool, its average and a softmax layer of four classes, all in float32, from uint8 pixels
-on the host to the loss on the host. Block 5 and the head are trained with Adam. The first line out is
+The job `vgg16` is VGG16 to block5_pool, its average and a softmax layer of four classes, all in float32, from uint8
+pixels on the host to the loss on the host. Block 5 and the head are trained with Adam. `fashion-mnist` is the network of
+examples/fashion-mnist.ts, trained by Adam from float32 pixels and one-hot labels on the host to the loss and accuracy
+on the host; it has steps alone. The first line out is
 `{"ready": true, "versions": {…}}`. Each line in is a command, each line out its answer:
 
     {"run": "step", "count": 5}      →  {"ms": [5 numbers]}      a whole training step, the trunk computed anew
@@ -19,6 +22,7 @@ import json
 import os
 import sys
 import time
+from typing import Callable, NamedTuple
 
 import numpy as np
 from safetensors.numpy import load_file
@@ -142,27 +146,126 @@ class PyTorchPeer:
         self._train(self.torch.from_numpy(features).permute(0, 3, 1, 2), labels)
 
 
-PEERS = {
-    "keras": lambda options, weights: KerasPeer(options, weights, jit=False),
-    "keras-jit": lambda options, weights: KerasPeer(options, weights, jit=True),
-    "pytorch": lambda options, weights: PyTorchPeer(options, weights, compile=False),
-    "pytorch-compile": lambda options, weights: PyTorchPeer(options, weights, compile=True),
+class FashionMnistKeras:
+    """Keras on TensorFlow, one compiled function a step."""
+
+    def __init__(self, options, jit):
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+        import keras
+        import tensorflow as tf
+        from keras.layers import Conv2D, Dense, Flatten, Input, MaxPooling2D
+
+        tf.config.threading.set_intra_op_parallelism_threads(options.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        self.versions = {"keras": keras.__version__, "tensorflow": tf.__version__}
+        self.model = keras.Sequential(
+            [
+                Input((28, 28, 1)),
+                Conv2D(32, 3, activation="relu"),
+                MaxPooling2D(2, strides=2),
+                Conv2D(64, 3, activation="relu"),
+                MaxPooling2D(2, strides=2),
+                Conv2D(64, 3, activation="relu"),
+                Flatten(),
+                Dense(64, activation="relu"),
+                Dense(10, activation="softmax"),
+            ]
+        )
+        self.model.compile(keras.optimizers.Adam(1e-3), "categorical_crossentropy", metrics=["accuracy"], jit_compile=jit)
+
+    def step(self, pixels, labels):
+        self.model.train_on_batch(pixels, labels)
+
+
+class FashionMnistPyTorch:
+    """PyTorch, channels last; compiled by Inductor or not."""
+
+    def __init__(self, options, compile):
+        import torch
+        from torch.nn import Conv2d, Flatten, Linear, MaxPool2d, ReLU
+
+        torch.set_num_threads(options.threads)
+        torch.set_num_interop_threads(1)
+        torch.manual_seed(0)
+        self.torch = torch
+        self.versions = {"torch": torch.__version__}
+        layers = [
+            *(Conv2d(1, 32, 3), ReLU(inplace=True), MaxPool2d(2)),
+            *(Conv2d(32, 64, 3), ReLU(inplace=True), MaxPool2d(2)),
+            *(Conv2d(64, 64, 3), ReLU(inplace=True), Flatten()),
+            *(Linear(576, 64), ReLU(inplace=True), Linear(64, 10)),
+        ]
+        self.model = torch.nn.Sequential(*layers).to(memory_format=torch.channels_last)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), 1e-3)
+        if compile:
+            self.model = torch.compile(self.model)
+
+    def step(self, pixels, labels):
+        classes = self.torch.from_numpy(labels).argmax(1)
+        logits = self.model(self.torch.from_numpy(pixels).permute(0, 3, 1, 2))
+        loss = self.torch.nn.functional.cross_entropy(logits, classes)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss.item(), (logits.argmax(1) == classes).float().mean().item()
+
+
+def vgg16_arguments(options, random, run):
+    size, batch = options.input_size, options.batch
+    labels = random.integers(0, CLASSES, batch)
+    if run == "tail":
+        # About as sparse as what a ReLU leaves.
+        shape = (batch, size // 16, size // 16, 512)
+        return [np.maximum(random.standard_normal(shape, np.float32), 0), labels]
+    pixels = random.integers(0, 256, (batch, size, size, 3), np.uint8)
+    return [pixels, labels] if run == "step" else [pixels]
+
+
+def fashion_mnist_arguments(options, random, run):
+    pixels = random.random((options.batch, 28, 28, 1), np.float32)
+    return [pixels, np.eye(10, dtype=np.float32)[random.integers(0, 10, options.batch)]]
+
+
+def weights_of(options):
+    return {name: value.astype(np.float32) for name, value in load_file(options.weights).items()}
+
+
+class Job(NamedTuple):
+    runs: tuple[str, ...]
+    arguments: Callable
+    peers: dict[str, Callable]
+
+
+JOBS = {
+    "vgg16": Job(
+        ("step", "forward", "tail"),
+        vgg16_arguments,
+        {
+            "keras": lambda options: KerasPeer(options, weights_of(options), jit=False),
+            "keras-jit": lambda options: KerasPeer(options, weights_of(options), jit=True),
+            "pytorch": lambda options: PyTorchPeer(options, weights_of(options), compile=False),
+            "pytorch-compile": lambda options: PyTorchPeer(options, weights_of(options), compile=True),
+        },
+    ),
+    "fashion-mnist": Job(
+        ("step",),
+        fashion_mnist_arguments,
+        {
+            "keras": lambda options: FashionMnistKeras(options, jit=False),
+            "keras-jit": lambda options: FashionMnistKeras(options, jit=True),
+            "pytorch": lambda options: FashionMnistPyTorch(options, compile=False),
+            "pytorch-compile": lambda options: FashionMnistPyTorch(options, compile=True),
+        },
+    ),
 }
 
 
 def measure(peer, options, random, run, count):
     """Milliseconds of each of `count` iterations."""
-    size, batch = options.input_size, options.batch
     times = []
     for _ in range(count):
-        labels = random.integers(0, CLASSES, batch)
-        if run == "tail":
-            # About as sparse as what a ReLU leaves.
-            shape = (batch, size // 16, size // 16, 512)
-            arguments = [np.maximum(random.standard_normal(shape, np.float32), 0), labels]
-        else:
-            pixels = random.integers(0, 256, (batch, size, size, 3), np.uint8)
-            arguments = [pixels, labels] if run == "step" else [pixels]
+        arguments = JOBS[options.job].arguments(options, random, run)
         start = time.perf_counter()
         getattr(peer, run)(*arguments)
         times.append((time.perf_counter() - start) * 1000)
@@ -175,8 +278,9 @@ def answer(peer, options, random, line):
         run, count = command["run"], command["count"]
     except (ValueError, TypeError, KeyError):
         return {"error": f'expected {{"run": "step" | "forward" | "tail", "count": n}}, got {line.strip()}'}
-    if run not in ("step", "forward", "tail"):
-        return {"error": f'"run" must be "step", "forward" or "tail", got {json.dumps(run)}'}
+    runs = JOBS[options.job].runs
+    if run not in runs:
+        return {"error": f'"run" must be one of {json.dumps(runs)}, got {json.dumps(run)}'}
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         return {"error": f'"count" must be a whole number from 1 on, got {json.dumps(count)}'}
     return {"ms": measure(peer, options, random, run, count)}
@@ -184,19 +288,21 @@ def answer(peer, options, random, line):
 
 def main():
     parser = argparse.ArgumentParser(description="Serves one peer of the benchmark over JSON lines.")
-    parser.add_argument("--peer", choices=sorted(PEERS), required=True)
+    parser.add_argument("--job", choices=sorted(JOBS), default="vgg16")
+    parser.add_argument("--peer", choices=sorted(JOBS["vgg16"].peers), required=True)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--weights", required=True, help="safetensors of VGG16 without its top, with Keras' names")
+    parser.add_argument("--weights", help="of vgg16: safetensors without its top, with Keras' names")
     parser.add_argument("--input-size", type=int, default=224, help="height and width in pixels, a multiple of 32")
     options = parser.parse_args()
+    if options.job == "vgg16" and not options.weights:
+        parser.error("--job vgg16 needs --weights")
 
     # The answers alone go to standard output, whatever a library prints there.
     out, sys.stdout = sys.stdout, sys.stderr
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
-    weights = {name: value.astype(np.float32) for name, value in load_file(options.weights).items()}
-    peer = PEERS[options.peer](options, weights)
+    peer = JOBS[options.job].peers[options.peer](options)
     random = np.random.default_rng(0)
 
     def say(message):

@@ -58,7 +58,7 @@ async function firstStep(Dataset) {
       [32, 10],
     ),
   };
-  await net.fit(Dataset.fromArray([batch]));
+  await net.fitDataset(Dataset.fromArray([batch]));
 }
 
 if (values.one) {

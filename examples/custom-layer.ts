@@ -5,7 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Dataset, floats, type graph, layers, model, ops, optimizers, utils } from 'fovea';
+import { floats, type graph, layers, model, ops, optimizers, utils } from 'fovea';
 import { loadModel } from 'fovea/models';
 
 const { count, optional, required, real } = layers.options;
@@ -53,7 +53,6 @@ const gated = (config: GatedConfig) => new Gated(config);
 const points = Array.from({ length: 64 }, (_, i) => [(i % 8) - 3.5, Math.floor(i / 8) - 3.5] as const);
 const inputs = floats(points.flat(), [64, 2]);
 const targets = utils.toCategorical(points.map(([x, y]) => (x * y < 0 ? 1 : 0)));
-const data = Dataset.fromArray([{ inputs, targets }]);
 
 const x = layers.input({ shape: [2] });
 const hidden = gated({ units: 8, open: 0.9 }).apply(x);
@@ -63,13 +62,13 @@ net.compile({
   loss: 'categoricalCrossentropy',
   metrics: ['accuracy'],
 });
-const { epochs } = await net.fit(data, { epochs: 100 });
+const { epochs } = await net.fit(inputs, targets, { epochs: 100, batchSize: 64 });
 console.log('accuracy', epochs.at(-1)!.accuracy);
 
 const folder = await mkdtemp(join(tmpdir(), 'fovea-'));
 await net.save(join(folder, 'gated'));
 const loaded = await loadModel(join(folder, 'gated'), { customObjects: { Gated } });
-const [before, after] = [await net.predict(data), await loaded.predict(data)];
+const [before, after] = [await net.predict(inputs), await loaded.predict(inputs)];
 console.log(
   'the same when it is loaded',
   before.data.every((value, i) => value === after.data[i]),

@@ -2,7 +2,7 @@
  * An operator of one's own: one of ONNX's that fovea has not, declared with its shape and its gradient, and used in a
  * layer. https://onnx.ai/onnx/operators/onnx__HardSwish.html
  */
-import { Dataset, floats, graph, layers, model, ops, optimizers, utils } from 'fovea';
+import { floats, graph, layers, model, ops, optimizers, utils } from 'fovea';
 
 /** x · max(0, min(1, x / 6 + 1 / 2)) of each element. */
 const hardSwish = graph.defineOp({
@@ -40,9 +40,8 @@ const points = Array.from({ length: 60 }, (_, i) => {
   const [radius, angle] = [i % 2 === 0 ? 0.8 : 2, (2 * Math.PI * i) / 60];
   return [radius * Math.cos(angle), radius * Math.sin(angle)];
 });
-const data = Dataset.fromArray([
-  { inputs: floats(points.flat(), [60, 2]), targets: utils.toCategorical(points.map((_, i) => i % 2)) },
-]);
+const inputs = floats(points.flat(), [60, 2]);
+const targets = utils.toCategorical(points.map((_, i) => i % 2));
 
 const x = layers.input({ shape: [2] });
 const swish = new ScaledSwish({ name: 'swish' });
@@ -53,7 +52,7 @@ net.compile({
   loss: 'categoricalCrossentropy',
   metrics: ['accuracy'],
 });
-const { epochs } = await net.fit(data, { epochs: 100 });
+const { epochs } = await net.fit(inputs, targets, { epochs: 100, batchSize: 60 });
 console.log('accuracy', epochs.at(-1)!.accuracy);
 console.log(
   'scales have moved',

@@ -7,14 +7,14 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { checkImages } from '../dist/datasets/check-images.js';
-import { imageDataset } from '../dist/datasets/image-dataset.js';
-import { scanLabelledFolder } from '../dist/datasets/labelled-folder.js';
-import { patientFolds } from '../dist/datasets/patients.js';
-import { ImagePool } from '../dist/images/pool.js';
-import { buildNetwork } from '../dist/oct/network.js';
-import { recipes } from '../dist/oct/recipes.js';
-import { fineTune, fitHead, stageContext } from '../dist/oct/stages.js';
+import { checkImages } from '../dist/modules/datasets/check-images.js';
+import { imageDataset } from '../dist/modules/datasets/image-dataset.js';
+import { scanLabelledFolder } from '../dist/modules/datasets/labelled-folder.js';
+import { patientFolds } from '../dist/modules/datasets/patients.js';
+import { ImagePool } from '../dist/modules/images/pool.js';
+import { buildNetwork } from '../dist/modules/oct/network.js';
+import { recipes } from '../dist/modules/oct/recipes.js';
+import { fineTune, fitHead, stageContext } from '../dist/modules/oct/stages.js';
 
 const { values } = parseArgs({
   options: {

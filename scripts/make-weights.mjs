@@ -3,10 +3,10 @@
 //   npm run build && node scripts/make-weights.mjs [source.safetensors]
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { decodeSafetensors, encodeSafetensors } from '../dist/codecs/safetensors.js';
-import { writeFileWhole } from '../dist/core/files.js';
-import { toFloat16 } from '../dist/core/float16.js';
-import { tensor } from '../dist/core/tensor.js';
+import { decodeSafetensors, encodeSafetensors } from '../dist/modules/codecs/safetensors.js';
+import { writeFileWhole } from '../dist/modules/core/files.js';
+import { toFloat16 } from '../dist/modules/core/float16.js';
+import { tensor } from '../dist/modules/core/tensor.js';
 
 const pathOf = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const source = process.argv[2] ?? pathOf('../../shared/data/vgg16/vgg16_notop.safetensors');

@@ -1,6 +1,7 @@
 /** The whole library by one name; each part is also a path of its own, such as `fovea/layers`. */
 export { activations } from './activations/activations.ts';
 export { gradient } from './autodiff/gradient.ts';
+export * as constraints from './constraints/constraints.ts';
 export {
   ComputeError,
   DataError,
@@ -19,11 +20,20 @@ export * as datasets from './public/datasets.ts';
 export * as graph from './public/graph.ts';
 export * as images from './public/images.ts';
 export * as layers from './public/layers.ts';
-export { Model, model } from './public/models.ts';
+export {
+  cloneModel,
+  Functional,
+  loadModel,
+  Model,
+  model,
+  modelFromJSON,
+  Sequential,
+  sequential,
+} from './public/models.ts';
 export * as oct from './public/oct.ts';
 export * as ops from './public/ops.ts';
 export * as optimizers from './public/optimizers.ts';
 export { Device, Program } from './public/runtime.ts';
-export { type Batch, type Callback, History, type Logs } from './public/training.ts';
+export { type Batch, type Callback, callbacks, History, type Logs } from './public/training.ts';
 export * as utils from './public/utils.ts';
-export { l2, type Regularizer } from './regularizers/regularizers.ts';
+export * as regularizers from './regularizers/regularizers.ts';

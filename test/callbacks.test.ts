@@ -129,7 +129,7 @@ async function train(
     }
     model.onDevice = epoch;
     const logs = { ...recorded };
-    for (const callback of told) await callback.onEpochEnd?.(epoch, logs);
+    for (const callback of told) await callback.onEpochEnd?.(epoch, logs, times);
     rates.push(model.learningRate);
     if (model.stopTraining) {
       stopped = epoch;
@@ -139,6 +139,8 @@ async function train(
   for (const callback of told) await callback.onTrainEnd?.({});
   return { stopped, rates };
 }
+
+const times = { waiting: 0.5, computing: 2, other: 0.25 };
 
 /** As it comes back from a file. */
 function stateOf(callback: Callback): CallbackState | undefined {
@@ -709,7 +711,7 @@ describe('LearningRateFinder', () => {
           { epoch, step, examples: 8 * (batch + 1) },
         );
       }
-      await told.onEpochEnd?.(epoch, {});
+      await told.onEpochEnd?.(epoch, {}, times);
     }
     await told.onTrainEnd!({});
     return { model, steps: step };

@@ -116,7 +116,9 @@ describe('a folder with some damaged files', () => {
     expect(reasons['cut.jpeg']).toContain('the JPEG data is damaged or cut short');
     expect(reasons['cut.png']).toContain('the PNG data is damaged or cut short');
     expect(reasons['empty.png']).toContain('the file is empty (0 bytes)');
-    expect(reasons['text.png']).toContain('not an image that can be read: JPEG, PNG, TIFF or WebP are');
+    expect(reasons['text.png']).toContain(
+      'not an image that can be read: JPEG, PNG, TIFF, WebP, GIF and BMP are',
+    );
     expect(reasons['huge.jpeg']).toContain('20000×20000 is 400 megapixels; at most 100 are read');
     expect(reasons['link.png']).toContain('there is no such file');
     expect(parts.reduce((sum, { images }) => sum + images, 0)).toBe(12);

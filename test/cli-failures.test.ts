@@ -64,7 +64,7 @@ describe('a run folder that cannot be used', () => {
   ])('has a description that is %s', async (name, message, alter) => {
     const path = join(root, name);
     await mkdir(path);
-    for (const file of ['weights.safetensors', 'topology.json']) await cp(join(run, file), join(path, file));
+    for (const file of ['weights.safetensors', 'model.json']) await cp(join(run, file), join(path, file));
     await writeFile(join(path, 'config.json'), alter(await readFile(join(run, 'config.json'), 'utf8')));
     await expectRefused(path, message);
   });

@@ -120,6 +120,14 @@ describe('a run', () => {
     expect(trained.stderr).toBe('training the head only, as asked\n');
   });
 
+  it('says of each epoch where its time went', () => {
+    const epochs = eventsOf(trained).filter((event) => event.event === 'epoch');
+    for (const { seconds } of epochs) {
+      expect(Object.keys(seconds)).toEqual(['waiting', 'computing', 'other']);
+      for (const part of Object.values(seconds)) expect(part).toBeGreaterThanOrEqual(0);
+    }
+  });
+
   it('is learned better than by chance', () => {
     expect(eventOf(trained, 'evaluation').accuracy).toBeGreaterThan(0.4);
   });
@@ -194,8 +202,8 @@ describe('a run', () => {
       'config.json',
       'history.jsonl',
       'metrics.json',
+      'model.json',
       'model.onnx',
-      'topology.json',
       'weights.safetensors',
     ]);
   });

@@ -38,7 +38,7 @@ function start(url: string): ChildProcess & { stdout: NonNullable<ChildProcess['
     sha256: createHash('sha256').update(content).digest('hex'),
     instead: '',
   };
-  const module = new URL('../dist/datasets/download.js', import.meta.url).href;
+  const module = new URL('../dist/modules/datasets/download.js', import.meta.url).href;
   const args = ['--input-type=module', '--eval', program, module, JSON.stringify(options)];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   children.push(child);

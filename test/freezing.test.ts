@@ -35,7 +35,14 @@ class Unsettled extends Layer {
  */
 function network(settled: boolean): Model {
   const conv = (name: string) =>
-    layers.conv2d({ name, filters: 4, kernelSize: 3, padding: 'same', activation: 'tanh' });
+    layers.conv2d({
+      name,
+      filters: 4,
+      kernelSize: 3,
+      padding: 'same',
+      activation: 'tanh',
+      kernelRegularizer: 'l2',
+    });
   const [image, row] = [
     layers.input({ name: 'image', shape: [6, 6, 2] }),
     layers.input({ name: 'row', shape: [5] }),
@@ -50,7 +57,7 @@ function network(settled: boolean): Model {
   });
   let x = layers.batchNormalization({ name: 'bn1', momentum: 0.7 }).apply(conv('c1').apply(handed(image)));
   x = base.apply(base.apply(x), { training: false });
-  const shared = layers.dense({ name: 'shared', units: 5, activation: 'tanh' });
+  const shared = layers.dense({ name: 'shared', units: 5, activation: 'tanh', activityRegularizer: 'l1' });
   const dropped = layers.dropout({ name: 'drop', rate: 0.3 }).apply(shared.apply(handed(row)));
   const parts = [layers.globalAveragePooling2d({ name: 'average' }).apply(x), shared.apply(dropped)];
   const joined = layers
@@ -83,8 +90,8 @@ async function trained(settled: boolean, flags: Flags) {
   for (const [name, trainable] of Object.entries(flags)) known.get(name)!.trainable = trainable;
   net.compile({ optimizer: sgd({ learningRate: 0.1, momentum: 0.5 }), loss: 'categoricalCrossentropy' });
   const before = valuesOf(net);
-  const { epochs } = await net.fit(data, { epochs: 2 });
-  const losses = [...epochs.map(({ loss }) => loss!), (await net.evaluate(data)).loss!];
+  const { epochs } = await net.fitDataset(data, { epochs: 2 });
+  const losses = [...epochs.map(({ loss }) => loss!), (await net.evaluateDataset(data)).loss!];
   const after = valuesOf(net);
   await net.dispose();
   const moved = Object.fromEntries(
@@ -152,7 +159,7 @@ describe('a normalization', () => {
   const rowData = batches({ inputs: row, targets: oneHot(labels, 3) });
   const changed = async (made: Model) => {
     const before = valuesOf(made);
-    await made.fit(rowData);
+    await made.fitDataset(rowData);
     const after = valuesOf(made);
     return Object.keys(after).filter(
       (path) => relativeError(numbers(after[path]), numbers(before[path])) > 0,
@@ -224,7 +231,7 @@ describe('flags', () => {
     net.compile({ optimizer: sgd({ learningRate: 0.1 }), loss: 'categoricalCrossentropy' });
     const moved = async () => {
       const before = valuesOf(net);
-      await net.fit(data);
+      await net.fitDataset(data);
       const after = valuesOf(net);
       return net.weights.filter(({ path }) => after[path] !== before[path]).map(({ path }) => path);
     };
@@ -242,7 +249,7 @@ describe('flags', () => {
   test('that were other ones leave values alone that were set since', async () => {
     const net = network(true);
     net.compile({ optimizer: sgd({ learningRate: 0.1 }), loss: 'categoricalCrossentropy' });
-    await net.fit(data);
+    await net.fitDataset(data);
     const layer = net.getLayer('shared');
     layer.trainable = false;
     layer.setWeights(
@@ -253,7 +260,7 @@ describe('flags', () => {
         ),
       ),
     );
-    await net.fit(data);
+    await net.fitDataset(data);
     expect(layer.getWeights().every(({ data }) => data.every((value) => value === 0.25))).toBe(true);
     await net.dispose();
   });

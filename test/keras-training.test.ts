@@ -44,7 +44,7 @@ describe.each(cases)('%s trained by %s', (_, name, row, run) => {
     const losses: number[] = [];
     for (const step of run.losses.keys()) {
       const { images, labels } = row.batches[step % row.batches.length]!;
-      const { epochs } = await model.fit(
+      const { epochs } = await model.fitDataset(
         batches({ inputs: tensors[images]!, targets: tensors[labels] as Tensor<'float32'> }),
       );
       losses.push(epochs[0]!.loss!);

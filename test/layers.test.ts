@@ -192,7 +192,7 @@ describe.each(firstOfClass.map((row) => [row.layer.class_name, row] as const))('
     const { model, layer } = inModel(row, trainable);
     model.compile({ optimizer: sgd({ learningRate: 0.5 }), loss: 'categoricalCrossentropy' });
     const before = new Map(model.weights.map((weight) => [weight, weight.value!]));
-    await model.fit(batches({ inputs, targets: oneHot(labels, 2) }));
+    await model.fitDataset(batches({ inputs, targets: oneHot(labels, 2) }));
     await model.dispose();
     const changing = new Set(layer.stateful ? layer.weights : layer.trainableWeights);
     for (const weight of layer.weights) {

@@ -16,7 +16,7 @@ import {
   lossValue,
   lossValues,
   resolveLoss,
-} from '../src/losses/loss.ts';
+} from '../src/losses/losses.ts';
 import { lossTable } from '../src/losses/table.ts';
 import { abs, mul, sigmoid, sub } from '../src/ops/elementwise.ts';
 import { reduceSum } from '../src/ops/reduce.ts';

@@ -14,7 +14,7 @@ import {
   metricSums,
   metrics,
   resolveMetric,
-} from '../src/metrics/metric.ts';
+} from '../src/metrics/metrics.ts';
 import type { Totals } from '../src/metrics/row.ts';
 import { metricTable } from '../src/metrics/table.ts';
 import { abs, sub } from '../src/ops/elementwise.ts';

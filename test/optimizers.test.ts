@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Tensor, tensor } from '../src/core/tensor.ts';
 import { rateAt, scheduleKind } from '../src/optimizers/learning-rate.ts';
-import { optimizerOf } from '../src/optimizers/make.ts';
+import { optimizerOf } from '../src/optimizers/optimizers.ts';
 import {
   deserializeOptimizer,
   type OptimizerJson,

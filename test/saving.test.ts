@@ -58,7 +58,7 @@ describe('a saved model', () => {
 
   test('is a folder of JSON, weights and the optimizer’s state', async () => {
     expect(await readdir(path)).toEqual(['model.json', 'optimizer.safetensors', 'weights.safetensors']);
-    expect(JSON.parse(await readFile(join(path, 'model.json'), 'utf8'))).toEqual(
+    expect(JSON.parse(await readFile(join(path, 'model.json'), 'utf8'))).toMatchObject(
       JSON.parse(JSON.stringify(trained)),
     );
   });
@@ -141,24 +141,30 @@ describe('training goes on', () => {
   test('from a saved optimizer as if it had never stopped, and from a new one otherwise', async () => {
     const [whole, first] = [net(), net()];
     for (const made of [whole, first]) made.compile(by);
-    await whole.fit(data, { epochs: 4 });
-    await first.fit(data, { epochs: 2 });
+    await whole.fitDataset(data, { epochs: 4 });
+    await first.fitDataset(data, { epochs: 2 });
     const path = fresh();
     await first.save(path);
     const loaded = await loadModel(path, options);
     expect(await loaded.optimizerState()).toEqual(await first.optimizerState());
     await loaded.predict(data); // opens what computes, and loses nothing
     loaded.compile({ ...by, resume: true });
-    await loaded.fit(data, { epochs: 2 });
+    await loaded.fitDataset(data, { epochs: 2 });
     expect(valuesOf(loaded)).toEqual(valuesOf(whole));
     const anew = await loadModel(path, options);
     anew.compile(by);
-    await anew.fit(data, { epochs: 2 });
+    await anew.fitDataset(data, { epochs: 2 });
     expect(valuesOf(anew)).not.toEqual(valuesOf(whole));
     const other = await loadModel(path, options);
     const resume = () => other.compile({ ...by, optimizer: sgd({ momentum: 0.9 }), resume: true });
     expect(resume).toThrow(UsageError);
-    expect(resume).toThrow('sgd cannot resume, as the optimizer before it kept m, v');
+    expect(resume).toThrow('SGD cannot resume, as the optimizer before it kept');
+    const state = await first.optimizerState();
+    const [name] = Object.keys(state.slots);
+    other.setOptimizerState({ ...state, slots: { ...state.slots, [name!]: zeros('float32', [2]) } });
+    expect(() => other.compile({ ...by, resume: true })).toThrow(
+      `Adam cannot resume: '${name}' is [2], and should be`,
+    );
     await Promise.all([whole, first, loaded, anew, other].map((made) => made.dispose()));
   });
 
@@ -167,7 +173,7 @@ describe('training goes on', () => {
     made.compile(by);
     const [early, late] = [fresh(), fresh()];
     await made.save(early);
-    await made.fit(data);
+    await made.fitDataset(data);
     await made.save(late, { includeOptimizer: false });
     for (const path of [early, late]) {
       expect(await readdir(path)).toEqual(['model.json', 'weights.safetensors']);
@@ -181,16 +187,16 @@ describe('training goes on', () => {
     made.compile(by);
     const paths = [fresh(), fresh()];
     const onEpochEnd = async (epoch: number) => {
-      await made.save(paths[epoch - 1]!);
-      await made.saveWeights(`${paths[epoch - 1]}.safetensors`);
+      await made.save(paths[epoch]!);
+      await made.saveWeights(`${paths[epoch]}.safetensors`);
     };
-    await made.fit(data, { epochs: 2, callbacks: [{ onEpochEnd }] });
+    await made.fitDataset(data, { epochs: 2, callbacks: [{ onEpochEnd }] });
     const [first, second] = await Promise.all(paths.map((path) => loadModel(path, options)));
     expect(valuesOf(second!)).toEqual(valuesOf(made));
     expect(valuesOf(first!)).not.toEqual(valuesOf(made));
     expect(await readWeights(`${paths[1]}.safetensors`)).toEqual(weightsOf(made));
     first!.compile({ ...by, resume: true });
-    await first!.fit(data);
+    await first!.fitDataset(data);
     expect(valuesOf(first!)).toEqual(valuesOf(made));
     await Promise.all([made.dispose(), first!.dispose()]);
   });
@@ -430,13 +436,13 @@ describe('a model is not loaded', () => {
     ],
     [
       'with an optimizer of another shape',
-      optimizer({ 'd0/kernel/m': zeros('float32', [3, 4]) }),
-      ["'d0/kernel/m' should be float32[4, 3], and is float32[3, 4]"],
+      optimizer({ 'd0/kernel/m': zeros('float32', [4, 4]) }),
+      ["'d0/kernel/m' should be float32[4, 3] or smaller, and is float32[4, 4]"],
     ],
     [
       'with an optimizer of another dtype',
       optimizer({ 'd0/bias/m': tensor('int32', [3], new Int32Array(3)) }),
-      ["'d0/bias/m' should be float32[3], and is int32[3]"],
+      ["'d0/bias/m' should be float32[3] or smaller, and is int32[3]"],
     ],
   ])('%s', async (_, damage, words) => {
     const made = stack(3);

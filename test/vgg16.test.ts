@@ -4,12 +4,13 @@ import { type Tensor, tensor, zeros } from '../src/core/tensor.ts';
 import { Dataset } from '../src/data/dataset.ts';
 import * as layers from '../src/layers/layers.ts';
 import type { SymbolicTensor } from '../src/layers/symbolic.ts';
-import { losses } from '../src/losses/losses.ts';
 import { Features } from '../src/models/features.ts';
 import { Functional } from '../src/models/functional.ts';
 import type { Model } from '../src/models/model.ts';
+import { objectiveOf } from '../src/models/objective.ts';
 import { names, trainingStep } from '../src/models/step.ts';
 import { featureName } from '../src/models/tail.ts';
+import { targetsOf } from '../src/models/targets.ts';
 import { asFloat32 } from '../src/models/weights.ts';
 import { adam, adamW, type Optimizer, sgd } from '../src/optimizers/optimizers.ts';
 import { Device } from '../src/runtime/device.ts';
@@ -170,9 +171,10 @@ const recipes = {
 /** Hands out the gradients as state, and changes nothing. */
 const gradientsOnly: Optimizer = {
   ...sgd(),
-  slots: ['gradient'],
+  slots: ({ shape }) => [{ name: 'gradient', shape, initial: 0 }],
+  scalarNames: [],
   scalars: () => ({}),
-  update: ({ weight, gradient }) => ({ weight, slots: { gradient } }),
+  update: (weights) => weights.map(({ weight, gradient }) => ({ weight, slots: { gradient } })),
 };
 
 const sampled = (value: ArrayLike<number>, stride: number) =>
@@ -213,8 +215,11 @@ describe.each(['default', 'tutorial', 'smooth'] as const)('recipe %s', (recipe) 
     const model = await build();
     model.initialize();
     const device = await Device.open({ threads: 2 });
-    const objective = { loss: losses.categoricalCrossentropy, metrics: [] };
-    const step = trainingStep(model.network, model.cut, objective, gradientsOnly);
+    const objectives = objectiveOf({ loss: 'categoricalCrossentropy' }, ['head']);
+    const features = await new Features(device, model.network, 0).of(batch, model.cut.frontier);
+    const { specs, feeds: targets } = targetsOf(batch, objectives, features[0]!.shape[0]!);
+    const measures = { objectives, targets: specs };
+    const step = trainingStep(model.network, model.cut, measures, gradientsOnly);
     const program = await device.compile(step);
     for (const weight of step.weights) {
       await device.setState({
@@ -222,13 +227,10 @@ describe.each(['default', 'tutorial', 'smooth'] as const)('recipe %s', (recipe) 
         [names.slot(weight.path, 'gradient')]: zeros('float32', weight.shape),
       });
     }
-    const features = await new Features(device, model.network, 0).of(batch, model.cut.frontier);
     const feeds = Object.fromEntries(
       model.cut.frontier.map((tensor, i) => [featureName(tensor), features[i]!]),
     );
-    const examples = batch.targets.shape[0]!;
-    const ones = tensor('float32', [examples], new Float32Array(examples).fill(1));
-    const { loss } = await program.run({ ...feeds, targets: batch.targets, weights: batch.weights ?? ones });
+    const { loss } = await program.run({ ...feeds, ...targets });
     expect(Math.abs((loss!.data[0] as number) / recorded.loss64 - 1)).toBeLessThan(1e-4);
     for (const [path, { sample, stride, float32Error }] of Object.entries(recorded.gradients)) {
       const { [`${path}/gradient`]: gradient } = await device.getState([`${path}/gradient`]);
@@ -249,8 +251,8 @@ describe.each(['default', 'tutorial', 'smooth'] as const)('recipe %s', (recipe) 
     );
     const data = Dataset.fromArray([batch]);
     model.compile({ optimizer, loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
-    const history = await model.fit(data, { epochs: 3 });
-    const { loss } = await model.evaluate(data);
+    const history = await model.fitDataset(data, { epochs: 3 });
+    const { loss } = await model.evaluateDataset(data);
     const run = recorded.runs[name]!;
     const found = [...history.epochs.map((logs) => logs.loss!), loss!];
     run.losses64.forEach((expected, i) => {

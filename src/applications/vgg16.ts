@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { ShapeError, UsageError } from '../core/errors.ts';
+import { packageFile } from '../core/package.ts';
 import { conv2d, input, maxPooling2d, preprocessing } from '../layers/layers.ts';
 import type { SymbolicTensor } from '../layers/symbolic.ts';
 import { Functional } from '../models/functional.ts';
@@ -14,8 +15,6 @@ const blocks = [
   [512, 512, 512],
   [512, 512, 512],
 ] as const;
-
-const imagenet = fileURLToPath(new URL('../../weights/vgg16-imagenet-notop.safetensors', import.meta.url));
 
 export interface Vgg16Options extends ModelOptions {
   /** The dense layers on top are not there: only `false` is taken. */
@@ -66,7 +65,10 @@ export async function vgg16(options: Vgg16Options): Promise<Functional> {
   while (bottom.inputs.length > 0) bottom = bottom.inputs[0]!;
   const model = new Functional({ inputs: bottom, outputs: x, name: 'vgg16' }, modelOptions);
   if (weights !== null) {
-    const path = weights === 'imagenet' ? imagenet : weights;
+    const path =
+      weights === 'imagenet'
+        ? fileURLToPath(packageFile('weights/vgg16-imagenet-notop.safetensors'))
+        : weights;
     assignWeights(model, await readWeights(path), path);
   }
   return model;

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
+import { packageVersion } from '../core/package.ts';
 import type { ApplyOptions } from '../oct/apply.ts';
 import { recipeNames } from '../oct/recipes.ts';
 import type { TrainOptions } from '../oct/train.ts';
@@ -52,7 +52,7 @@ export function parseCommandLine(args: readonly string[]): Call {
   let call: Call | undefined;
   const fovea = new Command('fovea')
     .description('Train an image classifier on your own labelled images, and see how good it is.')
-    .version(version(), '--version')
+    .version(packageVersion(), '--version')
     .exitOverride()
     .configureOutput({ outputError: () => {} }) // the message is in what is thrown
     .addHelpText('after', examples);
@@ -152,9 +152,4 @@ const onePath = path('<images>');
 /** Commander hands over the images one by one, with those before. */
 function pathList(text: string, before: readonly string[] | undefined): string[] {
   return [...(before ?? []), onePath(text)];
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -47,7 +47,8 @@ const progress = (stage: ProgressEvent['stage'], done: number): ProgressEvent =>
 };
 
 const epoch = (stage: EpochEvent['stage'], number: number): EpochEvent => {
-  const rest = { epochs: 2, loss: 0.5, accuracy: 0.75, imagesPerSecond: 31.24 };
+  const seconds = { waiting: 0.25, computing: 10.5 * number, other: 0.03 };
+  const rest = { epochs: 2, loss: 0.5, accuracy: 0.75, imagesPerSecond: 31.24, seconds };
   return { event: 'epoch', stage, epoch: number, ...rest };
 };
 
@@ -129,6 +130,13 @@ it('says where the run is, and what to do next', () => {
     'Stopped early; what was learned is in my run',
     "Next: fovea predict 'my run' <image or folder>",
   ]);
+});
+
+it('says at the end where the time of the epochs went', () => {
+  const saved: JobEvent = { event: 'saved', run: 'runs/1', interrupted: false };
+  const lines = shown([epoch('head', 1), epoch('fine-tune', 1), epoch('fine-tune', 2), saved]);
+  expect(lines[2]).toBe('The epochs took 43 s: waiting for images 0.8 s, computing 42 s, other 0.1 s');
+  expect(lines[4]).toBe('Saved in runs/1');
 });
 
 it('calls the command as it was called', () => {

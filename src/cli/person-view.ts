@@ -1,11 +1,12 @@
 import { plural } from '../core/text.ts';
 import type { SavedEvent, Stage } from '../oct/events.ts';
 import { evaluationTable } from '../oct/table.ts';
+import type { EpochTimes } from '../training/callback.ts';
 import type { Output } from './output.ts';
 import type { ProgressBar } from './progress-bar.ts';
 import { printable, quoted } from './text.ts';
 import type { View } from './view.ts';
-import { dataWords, epochWords, predictionWords, stageNames } from './words.ts';
+import { dataWords, epochWords, predictionWords, stageNames, timeWords } from './words.ts';
 
 /**
  * Results on standard output, all else on standard error.
@@ -15,6 +16,7 @@ import { dataWords, epochWords, predictionWords, stageNames } from './words.ts';
  */
 export function personView(output: Output, bar: ProgressBar | undefined, command: string): View {
   let told: Stage | undefined;
+  const times: EpochTimes[] = [];
   const say = (...lines: string[]): void => {
     bar?.clear();
     for (const line of lines) output.message(line);
@@ -36,6 +38,7 @@ export function personView(output: Output, bar: ProgressBar | undefined, command
           told = event.stage;
           return;
         case 'epoch':
+          times.push(event.seconds);
           // The head has many short epochs, of which the last one tells all.
           if (event.stage !== 'head' || event.epoch === event.epochs) say(epochWords(event));
           return;
@@ -44,7 +47,7 @@ export function personView(output: Output, bar: ProgressBar | undefined, command
         case 'prediction':
           return print(predictionWords(event));
         case 'saved':
-          return say(...savedWords(event, command));
+          return say(...(times.length > 0 ? [timeWords(times)] : []), ...savedWords(event, command));
       }
     },
     rest() {

@@ -1,5 +1,6 @@
 import { align, plural } from '../core/text.ts';
 import type { DataEvent, EpochEvent, PredictionEvent, Stage } from '../oct/events.ts';
+import type { EpochTimes } from '../training/callback.ts';
 import { few, printable } from './text.ts';
 
 export const stageNames: Readonly<Record<Stage, string>> = {
@@ -63,6 +64,14 @@ export function epochWords(event: EpochEvent): string {
   // The head learns from kept features: how fast tells nothing.
   if (stage === 'fine-tune') figures.push(`${event.imagesPerSecond.toFixed(1)} images/s`);
   return `${stageNames[stage]} ${epoch}/${epochs}: ${figures.join(', ')}`;
+}
+
+/** Where the time of all epochs went: `The epochs took 83 s: waiting for images 3 s, computing 76 s, other 4 s`. */
+export function timeWords(epochs: readonly EpochTimes[]): string {
+  const sum = (part: keyof EpochTimes): number => epochs.reduce((all, seconds) => all + seconds[part], 0);
+  const [waiting, computing, other] = [sum('waiting'), sum('computing'), sum('other')];
+  const said = (seconds: number): string => `${seconds.toFixed(seconds < 9.95 ? 1 : 0)} s`;
+  return `The epochs took ${said(waiting + computing + other)}: waiting for images ${said(waiting)}, computing ${said(computing)}, other ${said(other)}`;
 }
 
 /** A prediction: the label, how probable it is, the file. */

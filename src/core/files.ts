@@ -102,7 +102,12 @@ export async function createFolderWhole(
         await sync(beside);
         const old = `${beside}.old`;
         if (occupied) await rename(path, old);
-        await rename(beside, path); // replaces an empty folder
+        try {
+          await rename(beside, path); // replaces an empty folder
+        } catch (error) {
+          if (occupied) await rename(old, path);
+          throw error;
+        }
         await sync(dirname(path));
         if (occupied) await rm(old, { recursive: true, force: true });
       } catch (error) {

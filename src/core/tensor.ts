@@ -80,9 +80,12 @@ export function rowsAt<D extends DType>(
   const [count = 0, ...inner] = shape;
   const size = count === 0 ? 0 : data.length / count;
   const rows = zeros(dtype, [indexes.length, ...inner]);
+  const [from, to] = [data as Float32Array, rows.data as Float32Array];
   for (let i = 0; i < indexes.length; i++) {
     const at = indexes[i]! * size;
-    (rows.data as Float32Array).set((data as Float32Array).subarray(at, at + size), i * size);
+    // A view costs more than a short row.
+    if (size > 64) to.set(from.subarray(at, at + size), i * size);
+    else for (let j = 0; j < size; j++) to[i * size + j] = from[at + j]!;
   }
   return rows;
 }

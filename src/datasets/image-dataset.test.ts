@@ -175,7 +175,7 @@ describe('checkImages', () => {
     expect(checked.unreadable.map(({ message }) => message)).toEqual([
       `${join(folder.path, 'a/0-empty.jpg')}: the file is empty (0 bytes)`,
       `${join(folder.path, 'a/cut.jpg')}: the JPEG data is damaged or cut short`,
-      `${join(folder.path, 'b/notes.txt')}: not an image that can be read: JPEG, PNG, TIFF or WebP are`,
+      `${join(folder.path, 'b/notes.txt')}: not an image that can be read: JPEG, PNG, TIFF, WebP, GIF and BMP are`,
     ]);
     expect(seen).toEqual([1, 2, 3, 4, 5, 6, 7].map((n) => n / 7));
     await expect(checkImages(folder, { pool, strict: true })).rejects.toThrow('the file is empty');

@@ -74,7 +74,7 @@ export interface ImageDatasetOptions {
  * @throws {UsageError} when an option makes no sense
  * @example
  * const batches = imageDataset(train, { pool, classes: 4, height: 224, width: 224, channels: 1, batchSize: 16, shuffleSeed: 1 });
- * await model.fit(batches, { epochs: 6 });
+ * await model.fitDataset(batches, { epochs: 6 });
  */
 export function imageDataset(
   images: readonly LabelledImage[],

@@ -1,10 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { ComputeError, DataError, errorMessage, UsageError } from '../core/errors.ts';
-import { workerUrl } from '../core/workers.ts';
-import type { ImageInfo } from './decode.ts';
+import { packageFile } from '../core/package.ts';
+import type { ImageInfo } from './open.ts';
+import { checkOps, type Draw, type ImageOp } from './ops.ts';
+import type { Pixels } from './pixels.ts';
 import type { ReadRequest, Reply, Task, TaskResult } from './protocol.ts';
 import { resizeMethods } from './resize.ts';
+import { type ImageSource, nameOf } from './source.ts';
+import { viewOps } from './view-ops.ts';
 
 interface Job {
   readonly task: Task;
@@ -22,13 +26,18 @@ interface Station {
 const jobsPerWorker = 2;
 const mostThreads = 8;
 
+export interface RunOptions extends Partial<Draw> {
+  /** Where the pixels are put, when they are to lie in memory of the caller's: a part of a batch, say. */
+  readonly into?: Uint8Array | Uint16Array | Float32Array;
+}
+
 /**
  * Reads images in worker threads: files in, pixels of the wanted size out. Threads start when they are needed, and keep
  * the process alive only while they work.
  *
  * @example
  * const pool = new ImagePool({ threads: 2 });
- * const pixels = await pool.read({ path: 'a.jpeg', height: 224, width: 224, channels: 3, resize: 'bilinear' });
+ * const { data } = await pool.run('a.jpeg', [ops.resize({ height: 224, width: 224, antialias: true })]);
  * await pool.close();
  */
 export class ImagePool {
@@ -51,6 +60,32 @@ export class ImagePool {
   }
 
   /**
+   * Decodes an image and does operations to it.
+   *
+   * @param source a path, a file's bytes, or pixels
+   * @param ops `ops` makes them; without a `decodeImage` at their head, a file is decoded as it is by default
+   * @param options.seed by which random operations draw
+   * @param options.element for which they draw: the same seed and element give the same pixels, whatever the thread
+   * @returns [height, width, channels] of the image that the operations leave: of 8 or 16 bits in levels to the nearest;
+   *   float32 after `convertImageDtype`, `toFloats` or `perImageStandardization`
+   * @throws {DataError} names the file and says why it cannot be read, or does not allow an operation
+   * @throws {UsageError} when an operation makes no sense, or `into` has another type or length
+   */
+  async run(
+    source: ImageSource | Pixels,
+    ops: readonly ImageOp[],
+    { seed, element, into }: RunOptions = {},
+  ): Promise<Pixels> {
+    const draw = drawOf(seed, element);
+    const checked = checkOps(ops, draw);
+    if (checked[0]?.op === 'decodeImage' && isPixels(source)) {
+      throw new UsageError('operation 0, decodeImage: these are pixels already');
+    }
+    const pixels = (await this.#submit({ kind: 'run', source, ops: checked, draw })) as Pixels;
+    return into ? putInto(pixels, into) : pixels;
+  }
+
+  /**
    * Decodes an image, applies the view, and resizes it.
    *
    * @returns [height, width, channels], in a buffer of its own
@@ -66,7 +101,7 @@ export class ImagePool {
     if (!resizeMethods.includes(request.resize)) {
       throw new UsageError(`resize must be one of ${resizeMethods.join(', ')}, got ${request.resize}`);
     }
-    return (await this.#submit({ ...request, kind: 'read' })) as Uint8Array<ArrayBuffer>;
+    return (await this.run(request.path, viewOps(request))).data as Uint8Array<ArrayBuffer>;
   }
 
   /**
@@ -74,8 +109,8 @@ export class ImagePool {
    *
    * @throws {DataError} names the file and says why it cannot be read
    */
-  async probe(path: string): Promise<ImageInfo> {
-    return (await this.#submit({ kind: 'probe', path })) as ImageInfo;
+  async probe(source: ImageSource): Promise<ImageInfo> {
+    return (await this.#submit({ kind: 'probe', source })) as ImageInfo;
   }
 
   /**
@@ -83,8 +118,8 @@ export class ImagePool {
    *
    * @throws {DataError} names the file and says why it cannot be read
    */
-  async check(path: string): Promise<ImageInfo> {
-    return (await this.#submit({ kind: 'check', path })) as ImageInfo;
+  async check(source: ImageSource): Promise<ImageInfo> {
+    return (await this.#submit({ kind: 'check', source })) as ImageInfo;
   }
 
   /** Refuses what waits, lets what runs end, and ends the threads. */
@@ -136,7 +171,7 @@ export class ImagePool {
   }
 
   #start(): Station {
-    const worker = new Worker(workerUrl(import.meta.url, './worker.js'));
+    const worker = new Worker(packageFile('dist/images/worker.js'));
     const station: Station = { worker, jobs: new Map() };
     worker.on('message', (reply: Reply) => this.#finish(station, reply));
     worker.on('error', (error) => this.#fail(errorMessage(error)));
@@ -153,7 +188,7 @@ export class ImagePool {
     if (station.jobs.size === 0) station.worker.unref();
     if ('result' in reply) job.resolve(reply.result);
     else if (reply.error.data) job.reject(new DataError(reply.error.message));
-    else job.reject(new ComputeError(`${job.task.path}: reading it failed: ${reply.error.message}`));
+    else job.reject(new ComputeError(`${taskName(job.task)}: reading it failed: ${reply.error.message}`));
     this.#dispatch();
   }
 
@@ -166,6 +201,34 @@ export class ImagePool {
     for (const { jobs } of this.#stations) jobs.clear();
     for (const job of lost) job.reject(this.#failure);
   }
+}
+
+function isPixels(source: ImageSource | Pixels): source is Pixels {
+  return typeof source === 'object' && 'dtype' in source;
+}
+
+function taskName({ source }: Task): string {
+  return isPixels(source) ? 'image' : nameOf(source);
+}
+
+function drawOf(seed: number | undefined, element: Draw['element'] | undefined): Draw | undefined {
+  if (seed === undefined && element === undefined) return undefined;
+  if (!Number.isSafeInteger(seed) || seed! < 0) {
+    throw new UsageError(`seed must be a whole number from 0 on, got ${seed}`);
+  }
+  if (element === undefined) throw new UsageError('element is missing: say for which image the seed draws');
+  return { seed: seed!, element };
+}
+
+function putInto(pixels: Pixels, into: NonNullable<RunOptions['into']>): Pixels {
+  const { data } = pixels;
+  if (into.constructor !== data.constructor || into.length !== data.length) {
+    throw new UsageError(
+      `into must be ${data.constructor.name} of ${data.length} numbers, got ${into.constructor.name} of ${into.length}`,
+    );
+  }
+  into.set(data);
+  return { ...pixels, data: into } as Pixels;
 }
 
 function closedError(): ComputeError {

@@ -1,5 +1,8 @@
-import type { ImageInfo } from './decode.ts';
-import type { Target } from './render.ts';
+import type { ImageInfo } from './open.ts';
+import type { CheckedOp, Draw } from './ops.ts';
+import type { Pixels } from './pixels.ts';
+import type { ImageSource } from './source.ts';
+import type { Target } from './view-ops.ts';
 
 /** An image to read, and what it is to become. */
 export interface ReadRequest extends Target {
@@ -8,10 +11,15 @@ export interface ReadRequest extends Target {
 
 /** What the pool asks of a worker. */
 export type Task =
-  | { readonly kind: 'probe' | 'check'; readonly path: string }
-  | ({ readonly kind: 'read' } & ReadRequest);
+  | { readonly kind: 'probe' | 'check'; readonly source: ImageSource }
+  | {
+      readonly kind: 'run';
+      readonly source: ImageSource | Pixels;
+      readonly ops: readonly CheckedOp[];
+      readonly draw: Draw | undefined;
+    };
 
-export type TaskResult = ImageInfo | Uint8Array<ArrayBuffer>;
+export type TaskResult = ImageInfo | Pixels;
 
 /** A worker's answer to the task of number `id`; `data` says whether the error is the file's own fault. */
 export type Reply =

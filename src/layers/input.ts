@@ -1,11 +1,10 @@
 import { arrayTypes, type DType } from '../core/dtype.ts';
 import { UsageError } from '../core/errors.ts';
-import type { ConfigOf } from '../core/options.ts';
-import { type Kind, oneOf, optional, required } from '../core/options.ts';
+import { type ConfigOf, type Kind, oneOf, optional, required } from '../core/options.ts';
 import type { Dim, Shape } from '../core/shape.ts';
 import type { Value } from '../graph/value.ts';
 import { Layer, type LayerConfig } from './layer.ts';
-import { Node, type SymbolicTensor } from './symbolic.ts';
+import { Node } from './symbolic.ts';
 
 /** A size without the batch; `null` or a symbol's name stands for one that is open. */
 const openShape: Kind<readonly (Dim | null)[], Shape> = {
@@ -31,19 +30,15 @@ const inputOptions = {
 
 export type InputConfig = ConfigOf<typeof inputOptions> & LayerConfig;
 
-/** Where data enters a model. https://keras.io/api/layers/core_layers/input/ */
+/** Where data enters a model: its `output` is what is fed, [batch, …shape]. https://keras.io/api/layers/core_layers/input/ */
 export class InputLayer extends Layer<typeof inputOptions> {
   static override readonly className: string = 'InputLayer';
   static override readonly options = inputOptions;
-  /** What is fed: [batch, …shape]. */
-  readonly output: SymbolicTensor;
 
   constructor(config: InputConfig) {
     super(config);
     const { shape, dtype } = this.options;
-    const node = new Node(this, [], [{ shape: ['batch', ...shape], dtype }]);
-    this.inboundNodes.push(node);
-    this.output = node.outputs[0]!;
+    this.inboundNodes.push(new Node(this, [], [{ shape: ['batch', ...shape], dtype }]));
   }
 
   call(): Value {

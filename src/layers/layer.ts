@@ -172,6 +172,20 @@ export abstract class Layer<T extends OptionTable = {}> {
     return this.weights.filter((weight) => !changed.has(weight));
   }
 
+  /**
+   * The output of the layer's only call, where another model may begin or end.
+   *
+   * @throws {UsageError} when the layer was not called yet, or several times, or has several outputs
+   * @example const middle = base.getLayer('block4_pool').output;
+   */
+  get output(): SymbolicTensor {
+    const outputs = this.inboundNodes.flatMap((node) => node.outputs);
+    if (outputs.length === 1) return outputs[0]!;
+    throw new UsageError(
+      `layer '${this.name}' has ${outputs.length} outputs of ${this.inboundNodes.length} calls: take one from inboundNodes`,
+    );
+  }
+
   /** Whether outputs differ from call to call for the same input while training. */
   get random(): boolean {
     return false;
@@ -284,7 +298,7 @@ export abstract class Layer<T extends OptionTable = {}> {
     }
     weights.forEach(({ path, shape }, i) => {
       const { dtype, shape: given } = values[i]!;
-      if (sameShape(shape, given) && dtype === 'float32') return;
+      if (sameShape(shape, given) && (dtype === 'float32' || dtype === 'float16')) return;
       throw new ShapeError(
         `weight '${path}' is float32${formatShape(shape)}, got ${dtype}${formatShape(given)}`,
       );

@@ -1,11 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { useDevice } from '../../test/support/device.ts';
-import { randomStream, uniform } from '../../test/support/random.ts';
 import { ShapeError, UsageError } from '../core/errors.ts';
 import { floats, type Tensor, tensor } from '../core/tensor.ts';
 import { constant, input } from '../graph/leaves.ts';
 import type { Value } from '../graph/value.ts';
-import type { Normalization } from './adapt.ts';
 import type { Layer } from './layer.ts';
 import * as layers from './layers.ts';
 
@@ -100,54 +98,6 @@ describe('Preprocessing', () => {
           expect(found[i], `${mode} ${x.dtype} ${values}`).toBeCloseTo(value, 4);
         });
       }
-    }
-  });
-});
-
-describe('Normalization', () => {
-  const adapted = (data: Tensor<'float32'>): Normalization => {
-    const layer = layers.normalization();
-    layer.apply(layers.input({ shape: [data.shape[1]!] }));
-    layer.adapt(data);
-    return layer;
-  };
-
-  test('takes mean and variance of the channels, and only centres a constant one', async () => {
-    const layer = adapted(floats([1, 10, 7, 3, 20, 7, 5, 60, 7], [3, 3]));
-    const [mean, variance] = layer.weights.map(({ value }) => [...(value!.data as Float32Array)]);
-    expect(mean).toEqual([3, 30, 7]);
-    [8 / 3, 1400 / 3, 1].forEach((expected, i) => {
-      expect(variance![i]).toBeCloseTo(expected, 4);
-    });
-    const found = await outputOf(layer, floats([5, 10, 8], [1, 3]));
-    [2 / Math.sqrt(8 / 3), -20 / Math.sqrt(1400 / 3), 1].forEach((expected, i) => {
-      expect(found[i]).toBeCloseTo(expected, 5);
-    });
-  });
-
-  test('takes the same from parts as from the whole', async () => {
-    const rows = uniform(randomStream('normalization'), [20, 3]);
-    const whole = adapted(rows);
-    const inParts = adapted(floats([0, 0, 0], [1, 3]));
-    await inParts.adaptAll(
-      (async function* () {
-        for (const [from, to] of [
-          [0, 7],
-          [7, 8],
-          [8, 20],
-        ] as const) {
-          yield floats(rows.data.subarray(3 * from, 3 * to), [to - from, 3]);
-        }
-      })(),
-    );
-    expect(inParts.weights.map(({ value }) => value)).toEqual(whole.weights.map(({ value }) => value));
-  });
-
-  test('refuses rows of another width, and none', () => {
-    const layer = adapted(floats([1, 2], [1, 2]));
-    for (const wrong of [floats([1, 2, 3], [1, 3]), floats([], [0, 2]), floats([1, 2], [2])]) {
-      expect(() => layer.adapt(wrong)).toThrow(ShapeError);
-      expect(() => layer.adapt(wrong)).toThrow(`layer '${layer.name}': adapt needs [rows, 2]`);
     }
   });
 });

@@ -4,7 +4,7 @@ import type { Network } from './network.ts';
 
 /** Where training begins. */
 export interface Cut {
-  /** The layers' outputs that training changes, or that differ from call to call: the tail. */
+  /** The layers' outputs that training changes, or that differ from call to call, or add to the loss: the tail. */
   readonly tail: ReadonlySet<SymbolicTensor>;
   /** What the tail takes from the trunk, or from the model's inputs. */
   readonly frontier: readonly SymbolicTensor[];
@@ -14,9 +14,10 @@ export interface Cut {
 
 /**
  * Cuts a network by its layers' `trainable` flags alone: whatever depends on a weight that training changes, or on
- * randomness, is the tail; no gradient enters the rest, so its values can be computed once and kept.
+ * randomness, or adds to the loss, is the tail; no gradient enters the rest, so its values can be computed once and kept.
  */
-export function cut({ inputs, outputs, nodes }: Pick<Network, 'inputs' | 'outputs' | 'nodes'>): Cut {
+export function cut(network: Network): Cut {
+  const { inputs, outputs, nodes } = network;
   const weights = new Set(
     nodes.flatMap(({ layer, training }) =>
       layer.stateful && training !== false ? layer.weights : layer.trainableWeights,
@@ -26,9 +27,12 @@ export function cut({ inputs, outputs, nodes }: Pick<Network, 'inputs' | 'output
   const taken = new Set<SymbolicTensor>();
   for (const node of nodes) {
     const { layer, training } = node;
-    const changes =
-      layer.weights.some((weight) => weights.has(weight)) || (layer.random && training !== false);
-    if (!changes && !node.inputs.some((input) => tail.has(input))) continue;
+    const belongs =
+      node.inputs.some((input) => tail.has(input)) ||
+      layer.weights.some((weight) => weights.has(weight)) ||
+      (layer.random && training !== false) ||
+      network.addsLoss(node);
+    if (!belongs) continue;
     for (const output of node.outputs) tail.add(output);
     for (const input of node.inputs) if (!tail.has(input)) taken.add(input);
   }

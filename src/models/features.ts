@@ -69,6 +69,17 @@ export class Features {
     return wanted.map((tensor) => found.get(tensor)!);
   }
 
+  /** Lets go of what is kept under keys that begin so. */
+  forget(prefix: string): void {
+    for (const { rows } of this.#kept.values()) {
+      for (const [key, row] of rows) {
+        if (!key.startsWith(prefix)) continue;
+        rows.delete(key);
+        this.#bytes -= row.byteLength;
+      }
+    }
+  }
+
   async #compute(
     batch: Examples,
     missing: readonly SymbolicTensor[],

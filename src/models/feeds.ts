@@ -5,7 +5,7 @@ import { type Tensor, tensor } from '../core/tensor.ts';
 import type { SymbolicTensor } from '../layers/symbolic.ts';
 import type { Fed } from '../training/trainable.ts';
 
-function isTensor(fed: unknown): fed is Tensor {
+export function isTensor(fed: unknown): fed is Tensor {
   return typeof fed === 'object' && fed !== null && 'dtype' in fed && 'shape' in fed && 'data' in fed;
 }
 

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { ShapeError, UsageError } from '../core/errors.ts';
 import { floats, zeros } from '../core/tensor.ts';
+import type { Value } from '../graph/value.ts';
+import { Layer } from '../layers/layer.ts';
 import * as layers from '../layers/layers.ts';
 import { Functional, model } from './functional.ts';
 import { Sequential } from './sequential.ts';
@@ -213,6 +215,24 @@ describe('what makes no model is refused:', () => {
   ])('%s', (_, make, message) => {
     expect(make).toThrow(UsageError);
     expect(make).toThrow(message);
+  });
+
+  test('two weights of one name', () => {
+    class Twice extends Layer {
+      static override readonly className: string = 'Twice';
+      override build(): void {
+        for (let i = 0; i < 2; i++) this.addWeight('w', [1]);
+      }
+      call([value]: readonly [Value]): Value {
+        return value;
+      }
+    }
+    const make = (name: string) => () => {
+      const input = x();
+      return model({ inputs: input, outputs: new Twice({ name }).apply(input) });
+    };
+    expect(make('t')).toThrow(UsageError);
+    expect(make('t')).toThrow("layer 't': two weights have the name 't/w'");
   });
 
   test('a model on another shape or dtype', () => {

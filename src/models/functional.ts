@@ -25,7 +25,7 @@ export interface FunctionalConfig extends LayerConfig {
  * const net = new Functional({ inputs: base.inputs, outputs });
  * for (const layer of base.layers.slice(0, -4)) layer.trainable = false;
  * net.compile({ optimizer: adam(), loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
- * await net.fit(dataset, { epochs: 5 });
+ * await net.fitDataset(dataset, { epochs: 5 });
  */
 export class Functional extends Model {
   static override readonly className: string = 'Functional';

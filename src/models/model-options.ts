@@ -1,11 +1,13 @@
 import { type ConfigOf, count, optional, wholeNumber } from '../core/options.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { SymbolicTensor } from '../layers/symbolic.ts';
-import type { LossName } from '../losses/losses.ts';
-import type { MetricName } from '../metrics/metrics.ts';
-import type { Optimizer } from '../optimizers/optimizers.ts';
-import type { Callback } from '../training/callbacks.ts';
-import type { Batch } from '../training/trainable.ts';
+import type { Optimizer, OptimizerName } from '../optimizers/optimizers.ts';
+import type { Callback } from '../training/callback.ts';
+import type { Fed } from '../training/trainable.ts';
+import type { Arrays } from './arrays.ts';
+import type { BatchElement } from './elements.ts';
+import type { ObjectiveOptions } from './objective.ts';
+import type { ClassWeight } from './targets.ts';
 
 export const modelOptions = {
   /** Threads that compute. Default: one for each core. */
@@ -16,27 +18,77 @@ export const modelOptions = {
 
 export type ModelOptions = ConfigOf<typeof modelOptions>;
 
-export interface CompileOptions {
-  readonly optimizer: Optimizer;
-  readonly loss: LossName;
-  /** Default none. */
-  readonly metrics?: readonly MetricName[];
-  /** Of every random number: initial weights, dropout. Default 0. */
+/** https://keras.io/api/models/model_training_apis/#compile-method */
+export interface CompileOptions extends ObjectiveOptions {
+  /** A name, for its defaults, or what a function of `optimizers` gives. Default 'rmsprop'. */
+  readonly optimizer?: OptimizerName | Optimizer;
+  /** Of every random number: initial weights, dropout, the order of examples. Default 0. */
   readonly seed?: number;
   /** Goes on from what the optimizer has kept, such as a loaded model's state, instead of starting anew. Default false. */
   readonly resume?: boolean;
 }
 
+/** https://keras.io/api/models/model_training_apis/#fit-method */
 export interface FitOptions {
-  /** Default 1. */
+  /** The epoch to end before. Default 1. */
   readonly epochs?: number;
-  /** Tested on after each epoch: `val_loss`, `val_accuracy`. */
-  readonly validationData?: Dataset<Batch>;
-  /** A factor of the loss for each class, by its index. */
-  readonly classWeight?: ArrayLike<number>;
+  /** The epoch to begin with, from 0 on; the data begin with that pass. Default 0. */
+  readonly initialEpoch?: number;
+  /** Steps of an epoch, where it is no whole pass over the data: passes then follow one another. */
+  readonly stepsPerEpoch?: number;
+  /** Tested on after each epoch: `val_loss`, `val_accuracy`. A dataset, or examples in memory. */
+  readonly validationData?: Dataset<BatchElement> | Arrays;
+  /** Batches of them at most. Default: all. */
+  readonly validationSteps?: number;
+  /** Examples of them at a time, where they are in memory. Default: `batchSize`. */
+  readonly validationBatchSize?: number;
+  /** After every so many epochs, or after these, counted from 1. Default 1. */
+  readonly validationFreq?: number | readonly number[];
+  /** A factor of the loss for each class. */
+  readonly classWeight?: ClassWeight;
   readonly callbacks?: readonly Callback[];
+  /** 1: a progress bar on standard error. Default 0: nothing. */
+  readonly verbose?: 0 | 1;
   /** Ends the training after the step that is running; what is learned is kept. */
   readonly signal?: AbortSignal;
+}
+
+/** `fit` on examples in memory. */
+export interface FitArraysOptions extends FitOptions {
+  /** Default 32. */
+  readonly batchSize?: number;
+  /** In another order each epoch. Default true. */
+  readonly shuffle?: boolean;
+  /** The last share of the examples is kept to test on. */
+  readonly validationSplit?: number;
+  /** Of each example's loss, [examples], for all outputs or for each. */
+  readonly sampleWeight?: Fed;
+}
+
+export interface EvaluateOptions {
+  /** Batches at most. Default: all. */
+  readonly steps?: number;
+  readonly callbacks?: readonly Callback[];
+}
+
+/** `evaluate` on examples in memory. */
+export interface EvaluateArraysOptions extends EvaluateOptions {
+  /** Default 32. */
+  readonly batchSize?: number;
+  /** Of each example's loss. */
+  readonly sampleWeight?: Fed;
+}
+
+export interface PredictOptions {
+  /** Examples at a time, where they are in memory. Default 32. */
+  readonly batchSize?: number;
+  readonly callbacks?: readonly Callback[];
+}
+
+/** `trainOnBatch` and `testOnBatch`. */
+export interface OnBatchOptions {
+  readonly sampleWeight?: Fed;
+  readonly classWeight?: ClassWeight;
 }
 
 export interface FeatureOptions {
@@ -47,8 +99,27 @@ export interface FeatureOptions {
   readonly signal?: AbortSignal;
 }
 
+const fit = [
+  'epochs',
+  'initialEpoch',
+  'stepsPerEpoch',
+  'validationData',
+  'validationSteps',
+  'validationBatchSize',
+  'validationFreq',
+  'classWeight',
+  'callbacks',
+  'verbose',
+  'signal',
+];
+
 /** The options of each call, to refuse others. */
 export const optionNames = {
-  compile: ['optimizer', 'loss', 'metrics', 'seed', 'resume'],
-  fit: ['epochs', 'validationData', 'classWeight', 'callbacks', 'signal'],
+  compile: ['optimizer', 'loss', 'lossWeights', 'metrics', 'weightedMetrics', 'seed', 'resume'],
+  fitDataset: fit,
+  fit: [...fit, 'batchSize', 'shuffle', 'validationSplit', 'sampleWeight'],
+  evaluateDataset: ['steps', 'callbacks'],
+  evaluate: ['steps', 'callbacks', 'batchSize', 'sampleWeight'],
+  predict: ['batchSize', 'callbacks'],
+  onBatch: ['sampleWeight', 'classWeight'],
 };

@@ -1,33 +1,38 @@
-import { ComputeError, ShapeError, UsageError } from '../core/errors.ts';
-import { type OptionsOf, resolveOptions } from '../core/options.ts';
+import { ShapeError, UsageError } from '../core/errors.ts';
+import { resolveOptions } from '../core/options.ts';
 import { type Dim, formatShape } from '../core/shape.ts';
 import { concatenateRows, type Tensor } from '../core/tensor.ts';
-import type { Dataset } from '../data/dataset.ts';
-import { mapElements } from '../data/transformations.ts';
+import { Dataset } from '../data/dataset.ts';
 import type { Value } from '../graph/value.ts';
 import { type CallContext, Layer, type LayerConfig, type Nested, type Weight } from '../layers/layer.ts';
 import type { SymbolicTensor } from '../layers/symbolic.ts';
-import { losses } from '../losses/losses.ts';
-import { metrics as metricTable } from '../metrics/metrics.ts';
-import type { History } from '../training/callbacks.ts';
-import { runTest, runTraining } from '../training/loop.ts';
-import type { Batch, Examples, Fed, Logs } from '../training/trainable.ts';
+import type { Callback, Learner } from '../training/callback.ts';
+import type { History } from '../training/callbacks/history.ts';
+import type { Examples, Fed, Logs } from '../training/trainable.ts';
+import { arrayBatches } from './arrays.ts';
 import { type Cut, cut } from './cut.ts';
+import { type BatchElement, batchesOf, type ExamplesElement, examplesOf } from './elements.ts';
 import { leavesOf } from './flags.ts';
 import {
   type CompileOptions,
+  type EvaluateArraysOptions,
+  type EvaluateOptions,
   type FeatureOptions,
+  type FitArraysOptions,
   type FitOptions,
   type ModelOptions,
   modelOptions,
+  type OnBatchOptions,
   optionNames,
+  type PredictOptions,
 } from './model-options.ts';
 import type { Network } from './network.ts';
 import { type SaveOptions, saveModel } from './saving.ts';
-import { type OptimizerState, Session, type Training } from './session.ts';
+import type { OptimizerState, Session } from './session.ts';
 import { type SummaryOptions, summaryOf } from './summary.ts';
 import { type KerasObject, serializeLayer } from './to-keras.ts';
 import { forward } from './topology.ts';
+import { type Compiled, Trainer } from './trainer.ts';
 import { assignWeights, type LoadWeightsOptions, readWeights, writeWeights } from './weight-files.ts';
 import { initialize } from './weights.ts';
 
@@ -47,17 +52,13 @@ export interface Structure {
  * The layers below the first trainable one are an inference graph, and what they make of an example is computed once.
  * A model is a layer too, and can stand in another model.
  */
-export abstract class Model extends Layer {
-  readonly #options: OptionsOf<typeof modelOptions>;
-  #session: { network: Network; open: Promise<Session> } | undefined;
-  #training: Training | undefined;
-  #iterations = 0;
-  /** Slots that the next session begins with. */
-  #slots: OptimizerState['slots'] | undefined = {};
+export abstract class Model extends Layer implements Learner {
+  readonly #trainer: Trainer;
 
   constructor(config: LayerConfig, options: ModelOptions) {
     super(config);
-    this.#options = resolveOptions(modelOptions, options, `model '${this.name}'`);
+    const resolved = resolveOptions(modelOptions, options, `model '${this.name}'`);
+    this.#trainer = new Trainer(this, resolved, (inputs) => this.buildFor(inputs));
   }
 
   /** @throws {UsageError} when the shapes of the inputs are not known yet */
@@ -85,7 +86,7 @@ export abstract class Model extends Layer {
   }
 
   /** @throws {UsageError} when the model has several outputs */
-  get output(): SymbolicTensor {
+  override get output(): SymbolicTensor {
     return onlyOne(this.outputs, `model '${this.name}'`, 'outputs');
   }
 
@@ -173,105 +174,92 @@ export abstract class Model extends Layer {
   }
 
   /**
-   * Says what to train by. The optimizer starts anew unless `resume` says otherwise; weights stay.
+   * Says what to train and measure by. The optimizer starts anew unless `resume` says otherwise; weights stay.
    *
-   * @throws {UsageError} when there is no such loss or metric, or the optimizer cannot go on from what is kept
+   * @throws {UsageError} when there is no such loss, metric or output, or the optimizer cannot go on from what is kept
+   * @example net.compile({ optimizer: adam({ learningRate: 1e-4 }), loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
    */
   compile(options: CompileOptions): void {
-    const where = `model '${this.name}': compile`;
-    resolveOptions({}, options, where, optionNames.compile);
-    const { optimizer, loss, metrics = [], seed = 0, resume = false } = options;
-    const objective = {
-      loss: entryOf(losses, loss, 'loss'),
-      metrics: metrics.map((name) => entryOf(metricTable, name, 'metric')),
-    };
-    if (!resume) this.setOptimizerState({ iterations: 0, slots: {} });
-    const kept = this.#keptSlots();
-    const fits = kept.length === 0 || kept.join() === [...optimizer.slots].sort().join();
-    if (!fits) {
-      throw new UsageError(
-        `${where}: ${optimizer.name} cannot resume, as the optimizer before it kept ${kept.join(', ')}; leave resume out`,
-      );
-    }
-    this.#training = { objective, optimizer, seed };
-    if (this.isBuilt) this.initialize(seed);
+    this.#trainer.compile(options);
   }
 
-  /** The names of what the optimizer has kept beside each weight, sorted. */
-  #keptSlots(): string[] {
-    if (!this.#slots) return [...this.#training!.optimizer.slots].sort();
-    return [...new Set(Object.keys(this.#slots).map((name) => name.slice(name.lastIndexOf('/') + 1)))].sort();
+  /** What `compile` was told. */
+  get compiled(): Compiled | undefined {
+    return this.#trainer.compiled;
   }
 
   /**
-   * Trains. The layers' weights have the result when it returns, also after an error or an interruption.
+   * Trains on examples in memory. The layers' weights have the result when it returns, also after an error or an
+   * interruption. https://keras.io/api/models/model_training_apis/#fit-method
    *
+   * @param x [examples, …] for each input
+   * @param y [examples, …] for each output
    * @returns the losses and metrics of each epoch
-   * @throws {UsageError} when the model is not compiled, or no layer is trainable
+   * @throws {UsageError} when the model is not compiled, no layer is trainable, or an option is wrong
+   * @throws {ShapeError} when the shapes do not fit the model
    * @throws {ComputeError} when the loss is no longer a finite number, with the step
+   * @example const { history } = await net.fit(images, labels, { epochs: 5, batchSize: 64, validationSplit: 0.1 });
    */
-  async fit(data: Dataset<Batch>, options: FitOptions = {}): Promise<History> {
+  async fit(x: Fed, y: Fed, options: FitArraysOptions = {}): Promise<History> {
     resolveOptions({}, options, `model '${this.name}': fit`, optionNames.fit);
-    const { epochs = 1, validationData, classWeight, callbacks = [], signal } = options;
-    if (!Number.isSafeInteger(epochs) || epochs < 0)
-      throw new UsageError(`fit: epochs must be a whole number from 0 on, got ${epochs}`);
-    const training = this.#compiled('fit');
-    await this.#buildFrom(data);
-    if (this.trainableWeights.length === 0)
-      throw new UsageError(`model '${this.name}': no layer is trainable`);
-    this.initialize(training.seed);
-    const session = await this.#open();
-    if (this.#slots) session.startSlots(this.#slots);
-    this.#slots = undefined;
-    try {
-      return await runTraining(
-        session.trainable(training, () => ++this.#iterations, classWeight),
-        {
-          epochs,
-          batches: (epoch) => data.iterate(epoch - 1),
-          validation: validationData && (() => validationData.iterate(0)),
-          callbacks,
-          signal,
-        },
-      );
-    } finally {
-      await session.download();
-    }
-  }
-
-  /** Loss and metrics of a data set. */
-  async evaluate(data: Dataset<Batch>): Promise<Logs> {
-    const training = this.#compiled('evaluate');
-    await this.#buildFrom(data);
-    this.initialize(training.seed);
-    const session = await this.#open();
-    return runTest(
-      session.trainable(training, () => 0),
-      data.iterate(0),
-    );
+    const { sampleWeight, ...rest } = options;
+    return this.#trainer.fitArrays({ x, y, sampleWeight }, rest);
   }
 
   /**
-   * The output for a data set, in its order: [examples, …].
+   * `fit` on what a dataset makes as it is read: `[x, y]` or `[x, y, sampleWeight]`, each with the batch's axis in front,
+   * or batches.
+   *
+   * @example await net.fitDataset(Dataset.fromTensorSlices([images, labels]).shuffle(5000, { seed: 1 }).batch(32), { epochs: 5 });
+   */
+  async fitDataset(data: Dataset<BatchElement>, options: FitOptions = {}): Promise<History> {
+    const where = `model '${this.name}': fitDataset`;
+    resolveOptions({}, options, where, optionNames.fitDataset);
+    return this.#trainer.fit(batchesOf(data, where), options);
+  }
+
+  /**
+   * Loss and metrics of examples in memory, by the names of the logs.
+   * https://keras.io/api/models/model_training_apis/#evaluate-method
+   */
+  async evaluate(x: Fed, y: Fed, options: EvaluateArraysOptions = {}): Promise<Logs> {
+    resolveOptions({}, options, `model '${this.name}': evaluate`, optionNames.evaluate);
+    const { batchSize = 32, sampleWeight, ...rest } = options;
+    return this.#trainer.evaluate(arrayBatches({ x, y, sampleWeight }, { batchSize }), rest);
+  }
+
+  /** `evaluate` on what a dataset makes as it is read. */
+  async evaluateDataset(data: Dataset<BatchElement>, options: EvaluateOptions = {}): Promise<Logs> {
+    const where = `model '${this.name}': evaluateDataset`;
+    resolveOptions({}, options, where, optionNames.evaluateDataset);
+    return this.#trainer.evaluate(batchesOf(data, where), options);
+  }
+
+  /**
+   * The output for examples in memory, or for a dataset of batches, in their order: [examples, …].
+   * https://keras.io/api/models/model_training_apis/#predict-method
    *
    * @throws {UsageError} when the model has several outputs
    */
-  async predict(data: Dataset<Examples>): Promise<Tensor<'float32'>> {
-    const [output] = await this.#single(() => this.predictAll(data));
+  async predict(x: Fed | Dataset<ExamplesElement>, options: PredictOptions = {}): Promise<Tensor<'float32'>> {
+    const [output] = await this.#single(() => this.predictAll(x, options));
     return output as Tensor<'float32'>;
   }
 
-  /** All outputs for a data set, in its order. */
-  async predictAll(data: Dataset<Examples>): Promise<Tensor[]> {
+  /** All outputs for examples in memory, or for a dataset of batches, in their order. */
+  async predictAll(x: Fed | Dataset<ExamplesElement>, options: PredictOptions = {}): Promise<Tensor[]> {
+    const where = `model '${this.name}': predict`;
+    resolveOptions({}, options, where, optionNames.predict);
+    const { batchSize = 32, callbacks = [] } = options;
+    const data = x instanceof Dataset ? examplesOf(x, where) : arrayBatches({ x }, { batchSize });
     const parts: Tensor[][] = [];
-    for await (const part of this.predictBatches(data.iterate(0))) parts.push(part);
-    if (parts.length === 0) throw new ComputeError('the data set gave no batch to predict from');
+    for await (const part of this.predictBatches(data.iterate(0), callbacks)) parts.push(part);
     return parts[0]!.map((_, i) => concatenateRows(parts.map((part) => part[i]!)));
   }
 
   /** The outputs batch by batch, as they are computed, each batch's in the order of the model's outputs. */
-  predictBatches(data: AsyncIterable<Examples>): AsyncGenerator<Tensor[]> {
-    return this.#each(data, (session, batch) => session.predict(batch), {});
+  predictBatches(data: AsyncIterable<Examples>, callbacks?: readonly Callback[]): AsyncGenerator<Tensor[]> {
+    return this.#trainer.each(data, (session, batch) => session.predict(batch), {}, callbacks);
   }
 
   /**
@@ -287,9 +275,59 @@ export abstract class Model extends Layer {
 
   /** All outputs for one batch. */
   async predictAllOnBatch(inputs: Fed): Promise<Tensor[]> {
-    this.buildFor(inputs);
-    this.initialize(this.#training?.seed);
-    return (await this.#open()).predict({ inputs });
+    return (await this.#trainer.sessionFor({ inputs })).predict({ inputs });
+  }
+
+  /**
+   * One step of training on one batch. The layers' weights have the result after `syncWeights`, or when they are saved.
+   *
+   * @returns loss and metrics of this batch, before the step
+   */
+  trainOnBatch(x: Fed, y: Fed, options: OnBatchOptions = {}): Promise<Logs> {
+    return this.#onBatch('trainStep', x, y, options);
+  }
+
+  /** Loss and metrics of one batch. */
+  testOnBatch(x: Fed, y: Fed, options: OnBatchOptions = {}): Promise<Logs> {
+    return this.#onBatch('testStep', x, y, options);
+  }
+
+  async #onBatch(
+    what: 'trainStep' | 'testStep',
+    x: Fed,
+    y: Fed,
+    { sampleWeight, classWeight, ...others }: OnBatchOptions,
+  ): Promise<Logs> {
+    resolveOptions({}, others, `model '${this.name}': ${what}`, optionNames.onBatch);
+    const batch = { inputs: x, targets: y, ...(sampleWeight && { weights: sampleWeight }) };
+    return this.#trainer.onBatch(what, batch, classWeight);
+  }
+
+  /** Set by a callback: the training ends after the step that is running. */
+  get stopTraining(): boolean {
+    return this.#trainer.stopTraining;
+  }
+
+  set stopTraining(stop: boolean) {
+    this.#trainer.stopTraining = stop;
+  }
+
+  /**
+   * The rate of the next step.
+   *
+   * @throws {UsageError} when the model is not compiled, or it is set and the optimizer follows a schedule
+   */
+  get learningRate(): number {
+    return this.#trainer.learningRate;
+  }
+
+  set learningRate(rate: number) {
+    this.#trainer.learningRate = rate;
+  }
+
+  /** Brings trained weights to the layers: while training, the device has them. */
+  syncWeights(): Promise<void> {
+    return this.#trainer.download();
   }
 
   /**
@@ -315,19 +353,17 @@ export abstract class Model extends Layer {
       const [value] = await features.of(batch, [this.#place(wanted)], options.keep?.map(this.#place));
       return value as Tensor<'float32'>;
     };
-    return this.#each(data.iterate(0), compute, options);
+    return this.#trainer.each(data.iterate(0), compute, options);
   }
 
   /** What the optimizer keeps beside the weights, and its count of steps. */
-  async optimizerState(): Promise<OptimizerState> {
-    const slots = this.#slots ?? (await (await this.#open()).slots());
-    return { iterations: this.#iterations, slots };
+  optimizerState(): Promise<OptimizerState> {
+    return this.#trainer.optimizerState();
   }
 
   /** Goes on from a state of the optimizer at the next `fit`. */
-  setOptimizerState({ iterations, slots }: OptimizerState): void {
-    this.#iterations = iterations;
-    this.#slots = slots;
+  setOptimizerState(state: OptimizerState): void {
+    this.#trainer.setOptimizerState(state);
   }
 
   /**
@@ -338,7 +374,7 @@ export abstract class Model extends Layer {
    * @throws {SystemError} when the system refuses
    */
   async save(path: string, options: SaveOptions = {}): Promise<void> {
-    await this.#download();
+    await this.syncWeights();
     await saveModel(this, path, options);
   }
 
@@ -349,7 +385,7 @@ export abstract class Model extends Layer {
    * @throws {SystemError} when the system refuses
    */
   async saveWeights(path: string): Promise<void> {
-    await this.#download();
+    await this.syncWeights();
     await writeWeights(this, path);
   }
 
@@ -369,30 +405,8 @@ export abstract class Model extends Layer {
   }
 
   /** Frees threads and memory. The model can be used again, and then starts them anew, the optimizer too. */
-  async dispose(): Promise<void> {
-    const session = this.#session;
-    this.#session = undefined;
-    await this.#close(session);
-  }
-
-  /** One result for each batch; the next batch is made ready while one is computed. */
-  async *#each<T extends Tensor | readonly Tensor[]>(
-    batches: AsyncIterable<Examples>,
-    compute: (session: Session, batch: Examples) => Promise<T>,
-    { onProgress, signal }: FeatureOptions,
-  ): AsyncGenerator<T> {
-    const computed = async (batch: Examples) => {
-      await this.#buildOn(batch);
-      this.initialize(this.#training?.seed);
-      return compute(await this.#open(), batch);
-    };
-    let examples = 0;
-    for await (const part of mapElements(batches, computed, 2)) {
-      examples += (Array.isArray(part) ? part[0] : part).shape[0]!;
-      onProgress?.(examples);
-      signal?.throwIfAborted();
-      yield part;
-    }
+  dispose(): Promise<void> {
+    return this.#trainer.dispose();
   }
 
   #place = (tensor: SymbolicTensor): SymbolicTensor => {
@@ -402,48 +416,10 @@ export abstract class Model extends Layer {
   };
 
   async #single<T>(run: () => Promise<T>): Promise<T> {
-    // One whose shapes are not known yet is a stack, and has one.
-    const { length } = this.isBuilt ? this.outputs : [this];
-    if (length === 1) return run();
-    throw new UsageError(`model '${this.name}' has ${length} outputs: predictAll gives them as a list`);
-  }
-
-  /** Shows the first batch to a model whose shapes follow from its data. */
-  async #buildFrom(data: Dataset<Examples>): Promise<void> {
-    if (this.isBuilt) return;
-    for await (const batch of data.iterate(0)) return this.#buildOn(batch);
-  }
-
-  async #buildOn({ inputs }: Examples): Promise<void> {
-    if (!this.isBuilt) this.buildFor(typeof inputs === 'function' ? await inputs() : inputs);
-  }
-
-  #compiled(what: string): Training {
-    if (!this.#training) throw new UsageError(`model '${this.name}': call compile before ${what}`);
-    return this.#training;
-  }
-
-  async #open(): Promise<Session> {
-    const { threads, featureLimit } = this.#options;
-    const { network } = this;
-    const known = this.#session;
-    if (known?.network === network) return known.open;
-    // Set before anything is awaited, so that two who ask at once get the same.
-    const open = Session.open(network, threads, featureLimit!);
-    this.#session = { network, open };
-    await this.#close(known);
-    return open;
-  }
-
-  /** What the optimizer kept on the device goes with it. */
-  async #close(session: { open: Promise<Session> } | undefined): Promise<void> {
-    if (!this.#slots) this.setOptimizerState({ iterations: 0, slots: {} });
-    await (await session?.open)?.close();
-  }
-
-  /** While training runs, the device has the weights. */
-  async #download(): Promise<void> {
-    await (await this.#session?.open)?.download();
+    if (!this.isBuilt || this.outputs.length === 1) return run();
+    throw new UsageError(
+      `model '${this.name}' has ${this.outputs.length} outputs: predictAll gives them as a list`,
+    );
   }
 }
 
@@ -461,9 +437,4 @@ async function allRows(parts: AsyncIterable<Tensor<'float32'>>): Promise<Tensor<
   const list: Tensor<'float32'>[] = [];
   for await (const part of parts) list.push(part);
   return concatenateRows(list);
-}
-
-function entryOf<T>(table: Readonly<Record<string, T>>, name: string, what: string): T {
-  if (Object.hasOwn(table, name)) return table[name]!;
-  throw new UsageError(`compile: ${what} must be one of ${Object.keys(table).join(', ')}, got '${name}'`);
 }

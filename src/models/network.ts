@@ -1,3 +1,5 @@
+import { UsageError } from '../core/errors.ts';
+import { input } from '../graph/leaves.ts';
 import type { Layer, Weight } from '../layers/layer.ts';
 import { Node, type SymbolicTensor } from '../layers/symbolic.ts';
 import { nodesBetween } from './topology.ts';
@@ -18,8 +20,12 @@ export class Network {
   /** A layer's first call is 0, its second 1. */
   readonly callNumbers: ReadonlyMap<Node, number>;
   readonly #places: ReadonlyMap<SymbolicTensor, SymbolicTensor>;
+  readonly #addsLoss = new Map<Node, boolean>();
 
-  /** @param layers of the model, in Keras' order */
+  /**
+   * @param layers of the model, in Keras' order
+   * @throws {UsageError} when two weights have one name
+   */
   constructor(
     inputs: readonly SymbolicTensor[],
     outputs: readonly SymbolicTensor[],
@@ -33,11 +39,7 @@ export class Network {
     this.nodes = nodesBetween(this.outputs, new Set(inputs));
     this.paths = paths;
     this.#places = places;
-    this.weightNames = new Map(
-      [...paths].flatMap(([layer, path]) =>
-        layer.weights.map((weight) => [weight, `${path}/${weight.name}`] as const),
-      ),
-    );
+    this.weightNames = weightNamesOf(paths);
     const calls = new Map<Layer, number>();
     this.callNumbers = new Map(
       this.nodes.map((node) => {
@@ -52,6 +54,46 @@ export class Network {
   placeOf(tensor: SymbolicTensor): SymbolicTensor | undefined {
     return this.#places.get(tensor);
   }
+
+  /** Whether training gets a part of the loss from a call, such as a penalty on the layer's outputs. */
+  addsLoss(node: Node): boolean {
+    const known = this.#addsLoss.get(node) ?? tracesLoss(node);
+    this.#addsLoss.set(node, known);
+    return known;
+  }
+}
+
+/** Calls the layer once more, on shapes alone. */
+function tracesLoss({ layer, inputs, training }: Node): boolean {
+  let [found, keys] = [false, 0];
+  layer.call(
+    inputs.map(({ shape, dtype }, i) => input(`input${i}`, shape, dtype)),
+    {
+      training: training !== false,
+      read: ({ path, shape }) => input(path, shape),
+      update: () => {},
+      addLoss: () => {
+        found = true;
+      },
+      randomKey: () => input(`key${++keys}`, [2], 'uint32'),
+    },
+  );
+  return found;
+}
+
+function weightNamesOf(paths: ReadonlyMap<Layer, string>): Map<Weight, string> {
+  const names = new Map<Weight, string>();
+  const taken = new Set<string>();
+  for (const [layer, path] of paths) {
+    for (const weight of layer.weights) {
+      const name = `${path}/${weight.name}`;
+      if (taken.has(name))
+        throw new UsageError(`layer '${path}': two weights have the name '${name}'; give one another name`);
+      taken.add(name);
+      names.set(weight, name);
+    }
+  }
+  return names;
 }
 
 /** Of layers that are no models. One that stands in several models has the shortest, so that a copy has the same. */

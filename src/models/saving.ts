@@ -1,16 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeSafetensorsPieces } from '../codecs/safetensors.ts';
-import { DataError, errorCode, errorMessage } from '../core/errors.ts';
+import { DataError, errorCode, errorMessage, UsageError } from '../core/errors.ts';
 import { createFolderWhole } from '../core/files.ts';
 import { type ConfigOf, flag, optional, resolveOptions } from '../core/options.ts';
+import { compileConfig } from './compile-config.ts';
 import type { Model } from './model.ts';
 import { serializeLayer } from './to-keras.ts';
 import { weightsOf } from './weight-files.ts';
 
 /** The files of a saved model. */
 export const modelFiles = {
-  /** The layers and their connections, as Keras 3 configures them. */
+  /** The layers and their connections, and what `compile` was told, as Keras 3 configures them. */
   topology: 'model.json',
   weights: 'weights.safetensors',
   /** What the optimizer keeps beside the weights, and its count of steps. */
@@ -18,7 +19,7 @@ export const modelFiles = {
 };
 
 const saveOptions = {
-  /** Also saves the optimizer's state, where it has made a step, so that training can go on. Default true. */
+  /** Also saves what `compile` was told, and the optimizer's state where it has made a step. Default true. */
   includeOptimizer: optional(flag, true),
   /** Takes the place of a model that was saved there before. Default false. */
   overwrite: optional(flag, false),
@@ -31,7 +32,8 @@ export async function saveModel(model: Model, path: string, options: SaveOptions
   const given = resolveOptions(saveOptions, options, `model '${model.name}': save`);
   const { includeOptimizer, overwrite } = given;
   const weights = encodeSafetensorsPieces(weightsOf(model));
-  const topology = `${JSON.stringify(serializeLayer(model), undefined, 2)}\n`;
+  const described = { ...serializeLayer(model), ...(includeOptimizer && compiledPart(model)) };
+  const topology = `${JSON.stringify(described, undefined, 2)}\n`;
   const optimizer = includeOptimizer ? await model.optimizerState() : undefined;
   const folder = await createFolderWhole(path, overwrite ? { replaces: modelFiles.topology } : {});
   try {
@@ -45,6 +47,22 @@ export async function saveModel(model: Model, path: string, options: SaveOptions
     await folder.commit();
   } finally {
     await folder.discard();
+  }
+}
+
+/** What `compile` was told. Keras passes over what stands under fovea's own name. */
+function compiledPart(model: Model): object {
+  const { compiled } = model;
+  if (!compiled) return {};
+  try {
+    const config = compileConfig(compiled, model.learningRate);
+    return { compile_config: config, fovea: { seed: compiled.seed } };
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(
+      `model '${model.name}': save: ${error.message}; or save without what compile was told: includeOptimizer: false`,
+      { cause: error },
+    );
   }
 }
 

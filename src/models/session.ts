@@ -1,23 +1,26 @@
+import { DataError } from '../core/errors.ts';
 import { deriveKey } from '../core/random.ts';
-import { elementCount, scalar, type Tensor, tensor, zeros } from '../core/tensor.ts';
-import type { Weight } from '../layers/layer.ts';
-import { learningRateAt, type Optimizer } from '../optimizers/optimizers.ts';
-import { Device, type Program } from '../runtime/device.ts';
-import type { Batch, Examples, Sums, Trainable } from '../training/trainable.ts';
+import { formatShape, sameShape } from '../core/shape.ts';
+import { elementCount, scalar, type Tensor, tensor } from '../core/tensor.ts';
+import type { Layer, Weight } from '../layers/layer.ts';
+import { averageSlot, type Optimizer, type Slot, usesAveragesAtEnd } from '../optimizers/optimizer.ts';
+import { Device } from '../runtime/device.ts';
+import type { Batch, Examples, Purpose, Sums, Trainable } from '../training/trainable.ts';
 import { type Cut, cut } from './cut.ts';
 import { Features } from './features.ts';
+import { type LogReader, logReader } from './measure.ts';
 import type { Network } from './network.ts';
+import { lossLogs, type OutputObjective } from './objective.ts';
 import { type Compiled, ProgramCache } from './program-cache.ts';
-import { names, type Objective, predictionStep, type Step, testStep, trainingStep } from './step.ts';
+import { names, predictionStep, type Step, testStep, trainingStep } from './step.ts';
 import { featureName, type RandomKey } from './tail.ts';
+import { type ClassWeight, type Targets, targetsOf } from './targets.ts';
 import { asFloat32, versionOf } from './weights.ts';
 
 /** A batch whose frozen part is computed. */
-export interface Prepared {
+export interface Prepared extends Targets {
   readonly features: Readonly<Record<string, Tensor>>;
   readonly recycle: ((buffer: ArrayBuffer) => void) | undefined;
-  readonly targets: Tensor<'float32'>;
-  readonly weights: Tensor<'float32'>;
 }
 
 /** What an optimizer keeps from step to step. */
@@ -30,9 +33,28 @@ export interface OptimizerState {
 
 /** What `compile` said. */
 export interface Training {
-  readonly objective: Objective;
+  readonly objectives: readonly OutputObjective[];
   readonly optimizer: Optimizer;
   readonly seed: number;
+}
+
+/** What a training counts by. */
+export interface Clock {
+  /** The number of the next step, from 1 on, and its learning rate. */
+  next(): { readonly step: number; readonly learningRate: number };
+}
+
+/** A compiled step for targets of one kind. */
+interface Ready extends Compiled<Step> {
+  readonly read: LogReader;
+  /** Weights that the graph holds as constants, and their values in it. */
+  readonly frozen: ReadonlyMap<Weight, Tensor | undefined>;
+}
+
+/** What a training is told beside its objectives. */
+export interface TrainingOptions {
+  /** Counts in training alone. */
+  readonly classWeight?: ClassWeight | undefined;
 }
 
 /**
@@ -50,6 +72,11 @@ export class Session {
   /** On the device, and those that it is given when they are first needed. */
   readonly #slots = new Set<string>();
   #initialSlots: OptimizerState['slots'] = {};
+  /** Steps whose slots are all on the device. */
+  #equipped = new WeakSet<Step>();
+  #downloading: Promise<void> = Promise.resolve();
+  /** Predictions with layers that are random in inference too. */
+  #draws = 0;
 
   constructor(device: Device, network: Network, featureLimit: number) {
     this.#device = device;
@@ -67,31 +94,57 @@ export class Session {
   }
 
   /** Training and testing at the present `trainable` flags, for the training loop. */
-  trainable(
-    training: Training,
-    nextStep: () => number,
-    classWeight?: ArrayLike<number>,
-  ): Trainable<Prepared> {
-    const { objective, optimizer } = training;
+  trainable(training: Training, clock: Clock, { classWeight }: TrainingOptions = {}): Trainable<Prepared> {
+    const { objectives, optimizer, seed } = training;
     const where = cut(this.#network);
-    return {
-      prepare: (batch) => this.#prepare(batch, where, classWeight),
-      trainStep: async (batch) => {
-        const { spec, program } = await this.#program(training, 'train', where, () =>
-          trainingStep(this.#network, where, objective, optimizer),
-        );
-        await this.#upload(spec, optimizer.slots);
+    const featureNames = where.frontier.map(featureName);
+    const scalarFeeds = optimizer.scalarNames.map((name) => [name, names.scalar(name)] as const);
+    const means = new Set(lossLogs(objectives));
+    const ready = new Map<string, Ready>();
+    const stepFor = async (purpose: Purpose, batch: Prepared): Promise<Ready> => {
+      const kind = `${purpose} ${batch.kind}`;
+      const known = ready.get(kind);
+      if (known && isCurrent(known)) return known;
+      const made = await make(purpose, kind, batch.specs);
+      ready.set(kind, made);
+      return made;
+    };
+    const make = async (purpose: Purpose, kind: string, targets: Prepared['specs']): Promise<Ready> => {
+      const measures = { objectives, targets };
+      const compiled = await this.#program(training, kind, where, () =>
+        purpose === 'train'
+          ? trainingStep(this.#network, where, measures, optimizer)
+          : testStep(this.#network, where, measures),
+      );
+      const shapes = this.#network.outputs.map(({ shape }) => shape);
+      const frozen = new Map(frozenWeights(where).map((weight) => [weight, weight.value]));
+      return { ...compiled, frozen, read: logReader(objectives, targets, shapes) };
+    };
+    let read: LogReader | undefined;
+    const run = async (purpose: Purpose, batch: Prepared): Promise<Sums> => {
+      const step = await stepFor(purpose, batch);
+      const { spec, program } = step;
+      read = step.read;
+      await this.#upload(spec, purpose === 'train' ? optimizer : undefined);
+      const { features, recycle, examples } = batch;
+      const feeds: Record<string, Tensor> = { ...features, ...batch.feeds };
+      if (purpose === 'train') {
         for (const weight of spec.changed) this.#changed.add(weight);
-        const feeds = stepFeeds(training, spec, nextStep());
-        return sumsOf(await this.#run(program, batch, feeds), batch);
-      },
-      testStep: async (batch) => {
-        const { spec, program } = await this.#program(training, 'test', where, () =>
-          testStep(this.#network, where, objective),
-        );
-        await this.#upload(spec);
-        return sumsOf(await this.#run(program, batch), batch);
-      },
+        const { step: number, learningRate } = clock.next();
+        const scalars = optimizer.scalars(learningRate, number);
+        for (const [name, feed] of scalarFeeds) feeds[feed] = scalar(scalars[name]!);
+        for (const key of spec.randomKeys) feeds[key.name] = keyOf(key, seed, number);
+      } else this.#draw(spec, feeds);
+      const results = await program.run(feeds, { transfer: featureNames, ...(recycle && { recycle }) });
+      return sumsOf(results, means, examples);
+    };
+    return {
+      prepare: (batch, purpose) =>
+        this.#prepare(batch, where, objectives, purpose === 'train' ? classWeight : undefined),
+      trainStep: (batch) => run('train', batch),
+      testStep: (batch) => run('test', batch),
+      logsOf: (sums) => read!(sums),
+      endTraining: () => this.#takeAverages(optimizer),
     };
   }
 
@@ -105,25 +158,52 @@ export class Session {
       predictionStep(this.#network, where),
     );
     await this.#upload(spec);
-    const results = await program.run(byName(where, features));
+    const feeds = byName(where, features);
+    this.#draw(spec, feeds);
+    const results = await program.run(feeds);
     return this.#network.outputs.map((_, i) => results[names.output(i)]!);
   }
 
   /** Brings trained weights back to their layers, but for those that were given other values meanwhile. */
-  async download(): Promise<void> {
-    for (const weight of [...this.#changed]) {
-      this.#changed.delete(weight);
-      const name = this.#network.weightNames.get(weight)!;
-      const { [name]: value } = await this.#device.getState([name]);
-      if (this.#uploaded.get(weight) !== weight.value) continue;
-      weight.value = value!;
-      this.#uploaded.set(weight, value!);
+  download(): Promise<void> {
+    this.#downloading = this.#downloading.then(async () => {
+      for (const weight of [...this.#changed]) {
+        this.#changed.delete(weight);
+        await this.#bring(weight, this.#network.weightNames.get(weight)!);
+      }
+    });
+    return this.#downloading;
+  }
+
+  /** Brings weights back that are frozen now, and were trained before: graphs hold them as constants. */
+  async settle(): Promise<void> {
+    if (this.#changed.size === 0) return;
+    const { weights } = cut(this.#network);
+    if ([...this.#changed].some((weight) => !weights.has(weight))) await this.download();
+    else await this.#downloading;
+  }
+
+  /** Where the optimizer keeps moving averages, they take the weights' place when training ends. */
+  async #takeAverages(optimizer: Optimizer): Promise<void> {
+    if (!usesAveragesAtEnd(optimizer)) return;
+    const { nodes, weightNames } = this.#network;
+    for (const weight of new Set(nodes.flatMap(({ layer }) => layer.trainableWeights))) {
+      const slot = names.slot(weightNames.get(weight)!, averageSlot);
+      if (this.#slots.has(slot)) await this.#bring(weight, slot, false);
     }
   }
 
-  /** Starts the optimizer from these; those that are not there begin at zero. */
+  async #bring(weight: Weight, name: string, isUploaded = true): Promise<void> {
+    const { [name]: value } = await this.#device.getState([name]);
+    if (this.#uploaded.get(weight) !== weight.value) return;
+    weight.value = value!;
+    if (isUploaded) this.#uploaded.set(weight, value!);
+  }
+
+  /** Starts the optimizer from these; those that are not there begin anew. */
   startSlots(slots: OptimizerState['slots']): void {
     this.#slots.clear();
+    this.#equipped = new WeakSet();
     this.#initialSlots = slots;
   }
 
@@ -131,58 +211,78 @@ export class Session {
     return { ...this.#initialSlots, ...(await this.#device.getState([...this.#slots])) };
   }
 
-  async #prepare(batch: Batch, where: Cut, classWeight?: ArrayLike<number>): Promise<Prepared> {
+  async #prepare(
+    batch: Batch,
+    where: Cut,
+    objectives: readonly OutputObjective[],
+    classWeight?: ClassWeight,
+  ): Promise<Prepared> {
     const features = byName(where, await this.features.of(batch, where.frontier));
+    const [first] = Object.values(features);
     return {
       features,
       recycle: batch.recycle,
-      targets: batch.targets,
-      weights: exampleWeights(batch, classWeight),
+      ...targetsOf(batch, objectives, first!.shape[0]!, classWeight),
     };
-  }
-
-  async #run(
-    program: Program,
-    { features, recycle, targets, weights }: Prepared,
-    feeds: Record<string, Tensor> = {},
-  ) {
-    return program.run(
-      { ...features, targets, weights, ...feeds },
-      { transfer: Object.keys(features), ...(recycle && { recycle }) },
-    );
   }
 
   /** The program of one purpose at this cut, compiled when it is first needed. */
   #program(owner: object, purpose: string, where: Cut, describe: () => Step): Promise<Compiled<Step>> {
-    const names = this.#network.weightNames;
-    const tail = [...new Set([...where.tail].map(({ layer }) => layer))];
-    const trained = tail.flatMap((layer) => layer.trainableWeights.map((weight) => names.get(weight)));
-    const frozen = tail.flatMap(({ weights }) => weights.filter((weight) => !where.weights.has(weight)));
-    const places = where.frontier.map(({ id }) => id);
-    return this.#programs.get(
-      purpose,
-      [ownerId(owner), places, trained, versionOf(frozen)].join(' '),
-      describe,
+    const { weightNames } = this.#network;
+    const trained = tailLayers(where).flatMap(({ trainableWeights }) =>
+      trainableWeights.map((weight) => weightNames.get(weight)),
     );
+    const places = where.frontier.map(({ id }) => id);
+    const version = [ownerId(owner), places, trained, versionOf(frozenWeights(where))].join(' ');
+    return this.#programs.get(purpose, version, describe);
   }
 
   /** Gives the device what it does not have yet: changed weights, new slots. One at a time, so that nothing blocks long. */
-  async #upload({ weights, optimized }: Step, slots: readonly string[] = []): Promise<void> {
+  async #upload(step: Step, optimizer?: Optimizer): Promise<void> {
     const { weightNames } = this.#network;
-    for (const weight of weights) {
+    for (const weight of step.weights) {
       if (this.#uploaded.get(weight) === weight.value) continue;
       await this.#device.setState({ [weightNames.get(weight)!]: asFloat32(weight.value!) });
       this.#uploaded.set(weight, weight.value!);
     }
-    for (const weight of optimized) {
-      for (const slot of slots) {
-        const name = names.slot(weightNames.get(weight)!, slot);
-        if (this.#slots.has(name)) continue;
-        await this.#device.setState({ [name]: this.#initialSlots[name] ?? zeros('float32', weight.shape) });
-        this.#slots.add(name);
+    if (!optimizer || this.#equipped.has(step)) return;
+    for (const weight of step.optimized) {
+      const name = weightNames.get(weight)!;
+      for (const slot of optimizer.slots({ name, shape: weight.shape })) {
+        const key = names.slot(name, slot.name);
+        if (this.#slots.has(key)) continue;
+        await this.#device.setState({ [key]: beginning(slot, key, weight, this.#initialSlots) });
+        this.#slots.add(key);
       }
     }
+    this.#equipped.add(step);
   }
+
+  /** Keys for layers that are random in inference too: another one at each call. */
+  #draw({ randomKeys }: Step, feeds: Record<string, Tensor>): void {
+    if (randomKeys.length > 0) this.#draws++;
+    for (const key of randomKeys) feeds[key.name] = keyOf(key, inferenceSeed, this.#draws);
+  }
+}
+
+/** Of draws in inference. */
+const inferenceSeed = 0;
+
+/** What a slot holds at first: what was kept, or what the optimizer says. */
+function beginning(
+  { initial, shape }: Slot,
+  name: string,
+  weight: Weight,
+  kept: OptimizerState['slots'],
+): Tensor {
+  const saved = kept[name];
+  if (saved && !sameShape(saved.shape, shape))
+    throw new DataError(
+      `the optimizer’s state has '${name}' of the shape ${formatShape(saved.shape)}, and needs ${formatShape(shape)}`,
+    );
+  if (saved) return saved;
+  if (initial === 'weight') return asFloat32(weight.value!);
+  return tensor('float32', shape, new Float32Array(elementCount(shape)).fill(initial));
 }
 
 const owners = new WeakMap<object, number>();
@@ -197,19 +297,6 @@ function byName({ frontier }: Cut, features: readonly Tensor[]): Record<string, 
   return Object.fromEntries(frontier.map((tensor, i) => [featureName(tensor), features[i]!]));
 }
 
-/** Rates and random keys of a step, counted from 1. */
-function stepFeeds(
-  { optimizer, seed }: Training,
-  { randomKeys }: Step,
-  step: number,
-): Record<string, Tensor> {
-  const scalars = Object.entries(optimizer.scalars(learningRateAt(optimizer, step), step));
-  return Object.fromEntries([
-    ...scalars.map(([name, value]) => [names.scalar(name), scalar(value)] as const),
-    ...randomKeys.map((key) => [key.name, keyOf(key, seed, step)] as const),
-  ]);
-}
-
 /** Of a layer with a seed of its own, the layer's name and the model's seed do not matter. */
 function keyOf({ seed: own, path, call, index }: RandomKey, seed: number, step: number): Tensor<'uint32'> {
   const which = call === 0 && index === 0 ? [] : [call, index];
@@ -220,24 +307,33 @@ function keyOf({ seed: own, path, call, index }: RandomKey, seed: number, step: 
   return tensor('uint32', [2], Uint32Array.from(key));
 }
 
-/** The weight of each example's loss: its own, times its class'. */
-function exampleWeights({ targets, weights }: Batch, classWeight?: ArrayLike<number>): Tensor<'float32'> {
-  const [examples = 0, ...inner] = targets.shape;
-  const size = elementCount(inner);
-  const values = weights ? Float32Array.from(weights.data) : new Float32Array(examples).fill(1);
-  if (classWeight) {
-    for (let i = 0; i < examples; i++) {
-      const row = targets.data.subarray(i * size, (i + 1) * size);
-      values[i]! *= classWeight[row.indexOf(Math.max(...row))] ?? 1;
-    }
-  }
-  return tensor('float32', [examples], values);
+/** Whether a step's graph holds the frozen weights as they are. */
+function isCurrent({ frozen }: Ready): boolean {
+  for (const [weight, value] of frozen) if (weight.value !== value) return false;
+  return true;
 }
 
-function sumsOf(results: Readonly<Record<string, Tensor>>, { targets }: Prepared): Sums {
-  const examples = targets.shape[0]!;
-  const { loss, ...sums } = Object.fromEntries(
-    Object.entries(results).map(([name, { data }]) => [name, Number(data[0])]),
-  );
-  return { examples, sums: { loss: loss! * examples, ...sums } };
+function tailLayers({ tail }: Cut): Layer[] {
+  return [...new Set([...tail].map(({ layer }) => layer))];
+}
+
+/** Weights of the tail that training leaves as they are. */
+function frozenWeights(where: Cut): Weight[] {
+  const all = new Set(tailLayers(where).flatMap(({ weights }) => weights));
+  return [...all].filter((weight) => !where.weights.has(weight));
+}
+
+/** The results of a step as sums: what is a mean over the batch counts by its examples. */
+function sumsOf(
+  results: Readonly<Record<string, Tensor>>,
+  means: ReadonlySet<string>,
+  examples: number,
+): Sums {
+  const totals: Record<string, Float64Array> = {};
+  for (const name in results) {
+    const sum = new Float64Array(results[name]!.data as Float32Array);
+    if (means.has(name)) sum[0]! *= examples;
+    totals[name] = sum;
+  }
+  return { examples, totals };
 }

@@ -1,3 +1,4 @@
+import type { EpochTimes } from '../training/callback.ts';
 import type { Evaluation } from './evaluation.ts';
 
 /** What a job tells while it runs. The command line shows these to a person, or prints them as JSON, one a line. */
@@ -69,6 +70,8 @@ export interface EpochEvent {
   readonly validationLoss?: number;
   readonly validationAccuracy?: number;
   readonly imagesPerSecond: number;
+  /** Where its time went: waiting for images (and for what frozen layers make of them), computing steps, all other. */
+  readonly seconds: EpochTimes;
 }
 
 export type EvaluationEvent = { readonly event: 'evaluation' } & Evaluation;

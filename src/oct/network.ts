@@ -54,7 +54,7 @@ export async function buildNetwork(
   }
   const { pools, logOffset } = recipe.head;
   const averages = pools.map(({ layer: name, strips }) => {
-    const map = base.getLayer(name).inboundNodes[0]!.outputs[0]!;
+    const map = base.getLayer(name).output;
     return stripAverages(map, strips);
   });
   const all = averages.length > 1 ? concatenate({ name: 'averages' }).apply(averages) : averages[0]!;

@@ -5,6 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import { decodeSafetensors, encodeSafetensorsPieces } from '../codecs/safetensors.ts';
 import { DataError, errorCode, errorMessage } from '../core/errors.ts';
 import type { FolderWriter } from '../core/files.ts';
+import { packageVersion } from '../core/package.ts';
 import { formatShape } from '../core/shape.ts';
 import type { ResizeMethod } from '../images/resize.ts';
 import { modelFromJSON } from '../models/from-keras.ts';
@@ -78,7 +79,7 @@ export async function writeRun(folder: FolderWriter, contents: RunContents): Pro
     'weights.safetensors': await sha256Of(weights),
     'model.json': await sha256Of([topology]),
   };
-  const written: RunConfig = { format, fovea: await foveaVersion(), ...config, checksums };
+  const written: RunConfig = { format, fovea: packageVersion(), ...config, checksums };
   const { classNames, resize } = config;
   const portable = {
     inputNames: ['images'],
@@ -179,9 +180,4 @@ async function sha256Of(pieces: readonly Uint8Array[]): Promise<string> {
     }
   }
   return hash.digest('hex');
-}
-
-async function foveaVersion(): Promise<string> {
-  const manifest = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
 }

@@ -4,9 +4,9 @@ import { type ImageBatch, imageDataset } from '../datasets/image-dataset.ts';
 import type { ImagePool } from '../images/pool.ts';
 import type { SymbolicTensor } from '../layers/symbolic.ts';
 import { adam, adamW, type Optimizer } from '../optimizers/optimizers.ts';
-import { cosineDecay } from '../optimizers/schedules.ts';
+import { schedules } from '../optimizers/schedules.ts';
 import { l2 } from '../regularizers/regularizers.ts';
-import type { Callback } from '../training/callbacks.ts';
+import type { Callback } from '../training/callback.ts';
 import type { EpochEvent, Listener } from './events.ts';
 import type { JobData } from './job-data.ts';
 import type { Network } from './network.ts';
@@ -94,7 +94,7 @@ export async function fitHead(context: StageContext, tune: boolean): Promise<Sta
   const examples = trainingImages * recipe.views;
   const steps = stage.epochs * Math.ceil(examples / stage.batchSize);
   const optimizer = adam({
-    learningRate: cosineDecay({ initialLearningRate: stage.learningRate, decaySteps: steps }),
+    learningRate: schedules.cosineDecay({ initialLearningRate: stage.learningRate, decaySteps: steps }),
   });
   model.compile({ optimizer, loss: 'categoricalCrossentropy', metrics: ['accuracy'], seed });
   const whole = examples <= stage.batchSize;
@@ -130,8 +130,9 @@ function tuningOptimizer({ fineTuneStage: stage }: Recipe, steps: number): Optim
   const rate =
     warmupSteps === undefined
       ? headRate
-      : cosineDecay({
-          initialLearningRate: headRate,
+      : schedules.cosineDecay({
+          initialLearningRate: 0,
+          warmupTarget: headRate,
           warmupSteps,
           decaySteps: Math.max(1, steps - warmupSteps),
         });
@@ -192,7 +193,7 @@ async function run(
       steps++;
     },
   };
-  await model.fit(data, {
+  await model.fitDataset(data, {
     epochs,
     callbacks: [counter, progressTeller(stage, epochs, examples, (event) => told.push(event), listen)],
     ...(classWeight && { classWeight }),
@@ -215,14 +216,14 @@ function progressTeller(
     onEpochBegin: () => {
       epochRate = new Rate();
     },
-    onTrainBatchEnd: ({ epoch, examples }, { loss, accuracy }) => {
+    onTrainBatchEnd: (_batch, { loss, accuracy }, { epoch, examples }) => {
       const { imagesPerSecond } = epochRate.at(examples, total);
-      const { secondsLeft } = stageRate.at((epoch - 1) * total + examples, epochs * total);
+      const { secondsLeft } = stageRate.at(epoch * total + examples, epochs * total);
       const figures = { loss: loss!, accuracy: accuracy! };
       listen({
         event: 'progress',
         stage,
-        epoch,
+        epoch: epoch + 1,
         epochs,
         done: examples,
         total,
@@ -231,11 +232,11 @@ function progressTeller(
         ...figures,
       });
     },
-    onEpochEnd: (epoch, logs) => {
+    onEpochEnd: (epoch, logs, seconds) => {
       const event: EpochEvent = {
         event: 'epoch',
         stage,
-        epoch,
+        epoch: epoch + 1,
         epochs,
         loss: logs.loss!,
         accuracy: logs.accuracy!,
@@ -244,6 +245,7 @@ function progressTeller(
           validationAccuracy: logs.val_accuracy!,
         }),
         imagesPerSecond: epochRate.at(total, total).imagesPerSecond,
+        seconds,
       };
       remember(event);
       listen(event);

@@ -1,12 +1,7 @@
-import { createRequire } from 'node:module';
 import type * as Wire from '@bufbuild/protobuf/wire';
+import { lazily } from '../core/lazy.ts';
 
-/** The library, loaded when a message is first written or read. */
-let loaded: typeof Wire | undefined;
-function wireFormat(): typeof Wire {
-  loaded ??= createRequire(import.meta.url)('@bufbuild/protobuf/wire') as typeof Wire;
-  return loaded;
-}
+const wireFormat = lazily<typeof Wire>('@bufbuild/protobuf/wire');
 
 /**
  * Protobuf messages without generated code: a message is a table of its fields, and one function writes, one reads

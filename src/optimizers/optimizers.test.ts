@@ -1,127 +1,194 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { useDevice } from '../../test/support/device.ts';
-import { relativeError } from '../../test/support/goldens.ts';
+import { followSteps } from '../../test/support/optimizer-steps.ts';
 import { randomStream, uniform } from '../../test/support/random.ts';
 import { UsageError } from '../core/errors.ts';
-import { scalar, type Tensor, zeros } from '../core/tensor.ts';
-import { input } from '../graph/leaves.ts';
-import { adam, adamW, learningRateAt, type Optimizer, sgd } from './optimizers.ts';
-import { cosineDecay } from './schedules.ts';
+import { floats, type Tensor } from '../core/tensor.ts';
+import { learningRateAt } from './learning-rate.ts';
+import { averageSlot, type Optimizer, usesAveragesAtEnd } from './optimizer.ts';
+import { adam, adamW, ftrl, lion, makeOptimizer, muon, nadam, optimizerOf, sgd } from './optimizers.ts';
+import { optimizerTable } from './table.ts';
 
-const { run } = useDevice();
-const steps = 5;
-const size = 12;
+const { compile } = useDevice();
+const classNames = Object.keys(optimizerTable) as (keyof typeof optimizerTable)[];
 
-/** One weight's state in double precision. */
-interface State {
-  w: number;
-  [slot: string]: number;
-}
+const stream = randomStream('optimizers');
+const shapes = { 'low/kernel': [3, 2], 'low/bias': [2], 'high/kernel': [2, 3] };
+const drawn = () =>
+  Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, uniform(stream, shape)]));
+const start = drawn();
+const gradients = [drawn(), drawn(), drawn(), drawn()];
+const follow = (optimizer: Optimizer, of = (step: number) => gradients[step - 1]!) =>
+  followSteps(compile, optimizer, start, of, gradients.length);
+const numbers = (value: Tensor | undefined) => [...(value!.data as Float32Array)];
 
-const rate = 0.1;
-const decayed = cosineDecay({ initialLearningRate: rate, decaySteps: 4, warmupSteps: 1 });
+test.each(classNames)('a multiplier is of the learning rate: %s', async (className) => {
+  // Factors of a power of two leave no roundings to differ by.
+  const learningRate = 2 ** -6;
+  const scaled = await follow(
+    makeOptimizer(className, { learningRate, weightDecay: 0.1, learningRateMultipliers: { low: 0.25 } }),
+  );
+  const slow = await follow(makeOptimizer(className, { learningRate: learningRate / 4, weightDecay: 0.1 }));
+  const fast = await follow(makeOptimizer(className, { learningRate, weightDecay: 0.1 }));
+  for (const name of Object.keys(shapes)) {
+    const [same, other] = name.startsWith('low') ? [slow, fast] : [fast, slow];
+    expect(numbers(scaled.at(-1)![name]), name).toEqual(numbers(same.at(-1)![name]));
+    expect(numbers(scaled.at(-1)![name]), name).not.toEqual(numbers(other.at(-1)![name]));
+  }
+});
 
-/** Each optimizer with its formula, written out: the state after step `t` from the one before and the gradient. */
-const rows: [string, Optimizer, (state: State, g: number, t: number) => State][] = [
-  ['sgd', sgd({ learningRate: rate }), ({ w }, g) => ({ w: w - rate * g })],
-  ['sgd on a schedule', sgd({ learningRate: decayed }), ({ w }, g, t) => ({ w: w - decayed(t - 1) * g })],
-  [
-    'momentum',
-    sgd({ learningRate: rate, momentum: 0.9 }),
-    ({ w, v = 0 }, g) => {
-      const next = 0.9 * v - rate * g;
-      return { w: w + next, v: next };
-    },
-  ],
-  [
-    'momentum on a schedule',
-    sgd({ learningRate: decayed, momentum: 0.5 }),
-    ({ w, v = 0 }, g, t) => {
-      const next = 0.5 * v - decayed(t - 1) * g;
-      return { w: w + next, v: next };
-    },
-  ],
-  [
-    'nesterov',
-    sgd({ learningRate: rate, momentum: 0.9, nesterov: true }),
-    ({ w, v = 0 }, g) => {
-      const next = 0.9 * v - rate * g;
-      return { w: w + 0.9 * next - rate * g, v: next };
-    },
-  ],
-  ['adam', adam({ learningRate: rate }), adamStep(() => rate, 0.9, 0.999, 1e-7, 0)],
-  [
-    'adam with options',
-    adam({ learningRate: decayed, beta1: 0.5, beta2: 0.9, epsilon: 0.1 }),
-    adamStep((t) => decayed(t - 1), 0.5, 0.9, 0.1, 0),
-  ],
-  ['adamW', adamW({ learningRate: rate }), adamStep(() => rate, 0.9, 0.999, 1e-7, 0.004)],
-  [
-    'adamW with decay, on a schedule',
-    adamW({ learningRate: decayed, weightDecay: 0.3 }),
-    adamStep((t) => decayed(t - 1), 0.9, 0.999, 1e-7, 0.3),
-  ],
-];
+test.each(classNames)('between updates, nothing moves, whatever the gradients: %s', async (className) => {
+  const optimizer = makeOptimizer(className, { gradientAccumulationSteps: 3, weightDecay: 0.1 });
+  const infinite = Object.fromEntries(
+    Object.entries(start).map(([name, { data, shape }]) => [
+      name,
+      floats(new Float32Array(data.length).fill(Number.POSITIVE_INFINITY), shape),
+    ]),
+  );
+  const [, second] = await follow(optimizer, (step) => (step === 2 ? infinite : gradients[0]!));
+  const slots = Object.keys(shapes).flatMap((name) =>
+    optimizer
+      .slots({ name, shape: start[name]!.shape })
+      .filter((slot) => slot.name !== 'gradientAccumulator')
+      .map((slot) => [`${name}/${slot.name}`, slot.initial] as const),
+  );
+  for (const name of Object.keys(shapes)) expect(numbers(second![name])).toEqual(numbers(start[name]));
+  for (const [key, initial] of slots) {
+    for (const value of numbers(second![key])) expect(value, key).toBeCloseTo(initial as number, 7);
+  }
+});
 
-function adamStep(rateAt: (t: number) => number, b1: number, b2: number, epsilon: number, decay: number) {
-  return ({ w, m = 0, v = 0 }: State, g: number, t: number): State => {
-    const nextM = b1 * m + (1 - b1) * g;
-    const nextV = b2 * v + (1 - b2) * g * g;
-    const step = (rateAt(t) * Math.sqrt(1 - b2 ** t)) / (1 - b1 ** t);
-    return {
-      w: w - rateAt(t) * decay * w - (step * nextM) / (Math.sqrt(nextV) + epsilon),
-      m: nextM,
-      v: nextV,
-    };
-  };
-}
+test('gradients that add up give the step of their mean', async () => {
+  const means = gradients.slice(0, 2).map((_, i) =>
+    Object.fromEntries(
+      Object.keys(shapes).map((name) => {
+        const [a, b] = [numbers(gradients[2 * i]![name]), numbers(gradients[2 * i + 1]![name])];
+        return [
+          name,
+          floats(
+            a.map((value, j) => (value + b[j]!) / 2),
+            start[name]!.shape,
+          ),
+        ];
+      }),
+    ),
+  );
+  const summed = await follow(nadam({ learningRate: 0.1, gradientAccumulationSteps: 2 }));
+  const direct = await follow(nadam({ learningRate: 0.1 }), (step) => means[Math.min(step, 2) - 1]!);
+  for (const [name, value] of Object.entries(summed[3]!).filter(([name]) => name in shapes)) {
+    const due = numbers(direct[1]![name]);
+    for (const [i, found] of numbers(value).entries()) expect(found).toBeCloseTo(due[i]!, 6);
+  }
+});
 
-describe('takes the steps of its formula in double precision', () => {
-  test.each(rows)('%s', async (name, optimizer, formula) => {
-    const stream = randomStream('optimizer', name);
-    const start = uniform(stream, [size]);
-    const slots = optimizer.slots.map((slot) => [slot, input(slot, [size])] as const);
-    const scalars = Object.keys(optimizer.scalars(0, 1)).map((key) => [key, input(key, [])] as const);
-    const next = optimizer.update({
-      weight: input('weight', [size]),
-      gradient: input('gradient', [size]),
-      slots: Object.fromEntries(slots),
-      scalars: Object.fromEntries(scalars),
+test('averages begin at the first update’s weights and take their place at the end', async () => {
+  const optimizer = sgd({ learningRate: 0.5, useEma: true, emaMomentum: 0.75 });
+  expect([usesAveragesAtEnd(optimizer), usesAveragesAtEnd(sgd())]).toEqual([true, false]);
+  expect(optimizer.slots({ name: 'a/kernel', shape: [2] })).toEqual([
+    { name: averageSlot, shape: [2], initial: 'weight' },
+  ]);
+  const [first, second] = await follow(optimizer);
+  const averageOf = (state: typeof first, name: string) => numbers(state![`${name}/${averageSlot}`]);
+  for (const name of Object.keys(shapes)) {
+    expect(averageOf(first, name)).toEqual(numbers(first![name]));
+    averageOf(second, name).forEach((found, i) => {
+      const due = 0.75 * numbers(first![name])[i]! + 0.25 * numbers(second![name])[i]!;
+      expect(found).toBeCloseTo(due, 6);
     });
-    expect(Object.keys(next.slots)).toEqual(optimizer.slots);
-    const outputs = Object.fromEntries(
-      Object.entries({ weight: next.weight, ...next.slots }).map(([key, value]) => [`next/${key}`, value]),
-    );
-    let state: Record<string, Tensor> = {
-      weight: start,
-      ...Object.fromEntries(optimizer.slots.map((slot) => [slot, zeros('float32', [size])])),
-    };
-    let expected: State[] = Array.from(start.data, (w) => ({ w }));
-    for (let step = 1; step <= steps; step++) {
-      const gradient = uniform(stream, [size], -0.1, 0.1);
-      const numbers = Object.entries(optimizer.scalars(learningRateAt(optimizer, step), step));
-      const feeds = Object.fromEntries(numbers.map(([key, value]) => [key, scalar(value)]));
-      const results = await run(outputs, { ...state, gradient, ...feeds });
-      state = Object.fromEntries(Object.keys(state).map((key) => [key, results[`next/${key}`]!]));
-      expected = expected.map((one, i) => formula(one, gradient.data[i]!, step));
-      const found = state.weight!.data as Float32Array;
-      expect(
-        relativeError(
-          found,
-          expected.map(({ w }) => w),
-        ),
-        `step ${step}`,
-      ).toBeLessThan(1e-6);
-    }
-    const moved = (state.weight!.data as Float32Array).map((w, i) => w - start.data[i]!);
-    const due = expected.map(({ w }, i) => w - start.data[i]!);
-    expect(relativeError(moved, due), 'the whole way').toBeLessThan(1e-5);
+  }
+});
+
+test('a weight does not decay when a part of its name is excluded', async () => {
+  const options = { learningRate: 0.1, weightDecay: 0.5 };
+  const zero = Object.fromEntries(
+    Object.entries(start).map(([name, { data, shape }]) => [
+      name,
+      floats(new Float32Array(data.length), shape),
+    ]),
+  );
+  const [state] = await follow(adamW({ ...options, excludeFromWeightDecay: ['bias', 'gh/ker'] }), () => zero);
+  expect(numbers(state!['low/bias'])).toEqual(numbers(start['low/bias']));
+  expect(numbers(state!['high/kernel'])).toEqual(numbers(start['high/kernel']));
+  numbers(state!['low/kernel']).forEach((found, i) => {
+    expect(found).toBeCloseTo(0.95 * numbers(start['low/kernel'])[i]!, 6);
   });
 });
 
-test.each([-1, Number.NaN, Number.POSITIVE_INFINITY])('a rate of %d is refused', (learningRate) => {
-  for (const make of [sgd, adam, adamW]) {
-    expect(() => make({ learningRate })).toThrow(UsageError);
-    expect(() => make({ learningRate })).toThrow(`${make.name}: learningRate`);
-  }
+test('the numbers of any step are finite and have one set of names', () => {
+  const options = fc.record({
+    className: fc.constantFrom(...classNames),
+    learningRate: fc.double({ min: 1e-12, max: 100, noNaN: true }),
+    step: fc.oneof(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 1e8 })),
+    useEma: fc.boolean(),
+    gradientAccumulationSteps: fc.option(fc.integer({ min: 2, max: 9 }), { nil: undefined }),
+  });
+  fc.assert(
+    fc.property(options, ({ className, step, learningRate, ...rest }) => {
+      const optimizer = makeOptimizer(className, { learningRate, weightDecay: 0.1, ...rest });
+      const scalars = optimizer.scalars(learningRateAt(optimizer, step), step);
+      expect(Object.keys(scalars)).toEqual(optimizer.scalarNames);
+      for (const [name, value] of Object.entries(scalars)) expect(value, name).toSatisfy(Number.isFinite);
+    }),
+  );
+});
+
+describe('optimizerOf', () => {
+  test.each(['adam', 'adamW', 'adamw', 'rmsprop', 'sgd'] as const)('%s is a name', (name) => {
+    expect(optimizerOf(name).className.toLowerCase()).toBe(name.toLowerCase());
+  });
+
+  test('takes an optimizer as it is', () => {
+    const own = lion({ beta1: 0.5 });
+    expect(optimizerOf(own)).toBe(own);
+  });
+
+  test.each(['adamm', 3, null, {}])('refuses %j', (given) => {
+    expect(() => optimizerOf(given as 'adam')).toThrow(UsageError);
+    expect(() => optimizerOf(given as 'adam')).toThrow('optimizer must be one of sgd, rmsprop, adam, adamw');
+  });
+});
+
+test.each<[string, () => unknown, string]>([
+  [
+    'a negative rate',
+    () => sgd({ learningRate: -1 }),
+    'optimizer SGD: learningRate must be a number from 0 on',
+  ],
+  ['a rate that is no number', () => adam({ learningRate: Number.NaN }), 'optimizer Adam: learningRate must'],
+  [
+    'an infinite rate',
+    () => adamW({ learningRate: Number.POSITIVE_INFINITY }),
+    'optimizer AdamW: learningRate',
+  ],
+  ['an unknown option', () => adam({ beta_1: 0.9 } as never), "optimizer Adam: there is no option 'beta_1'"],
+  [
+    'a share of 1',
+    () => adam({ beta2: 1 }),
+    'optimizer Adam: beta2 must be a number from 0 on and below 1, got 1',
+  ],
+  [
+    'two limits of gradients',
+    () => sgd({ clipnorm: 1, globalClipnorm: 2 }),
+    'optimizer SGD: only one of clipnorm, clipvalue and globalClipnorm can be given, got clipnorm 1 and globalClipnorm 2',
+  ],
+  [
+    'to add up single gradients',
+    () => sgd({ gradientAccumulationSteps: 1 }),
+    'gradientAccumulationSteps must be a whole number from 2 on, got 1',
+  ],
+  [
+    'a multiplier below 0',
+    () => sgd({ learningRateMultipliers: { head: -1 } }),
+    'learningRateMultipliers must be an object of layer names, each with a number from 0 on',
+  ],
+  ['a pattern that is none', () => muon({ excludeLayers: ['('] }), 'each a regular expression'],
+  [
+    'a rate of 0 to divide by',
+    () => ftrl().scalars(0, 3),
+    'the learning rate must be above 0, got 0 at update 3',
+  ],
+])('refuses %s', (_, call, message) => {
+  expect(call).toThrow(UsageError);
+  expect(call).toThrow(message);
 });

@@ -1,141 +1,186 @@
 import { UsageError } from '../core/errors.ts';
-import { constant } from '../graph/leaves.ts';
-import type { Value } from '../graph/value.ts';
-import { add, div, mul, sqrt, sub } from '../ops/elementwise.ts';
-import type { Schedule } from './schedules.ts';
+import { type ConfigOf, type OptionsOf, resolveOptions } from '../core/options.ts';
+import { optimizerFrom } from './build.ts';
+import type { Optimizer, SharedConfig } from './optimizer.ts';
+import { optimizerTable } from './table.ts';
 
-/** One weight's update, as graph. */
-export interface UpdateContext {
-  readonly weight: Value;
-  readonly gradient: Value;
-  readonly slots: Readonly<Record<string, Value>>;
-  /** What `scalars` gave for this step, times the weight's own multiplier. */
-  readonly scalars: Readonly<Record<string, Value>>;
-}
+export { learningRateAt } from './learning-rate.ts';
+export type { Optimizer } from './optimizer.ts';
 
-export interface Update {
-  readonly weight: Value;
-  readonly slots: Readonly<Record<string, Value>>;
-}
+type Table = typeof optimizerTable;
+type OptionsFor<Name extends keyof Table> = ConfigOf<Table[Name]['options']>;
+type Made<Name extends keyof Table> = Optimizer<OptionsOf<Table[Name]['options']> & SharedConfig>;
 
-/** A pure description of an optimizer: the numbers of each step, and the graph of an update. */
-export interface Optimizer {
-  readonly name: string;
-  readonly learningRate: number | Schedule;
-  /** What is kept beside each weight, of its shape, zero at first. */
-  readonly slots: readonly string[];
-  /** Factors of the learning rate by layer name; 1 for all others. */
-  readonly learningRateMultipliers: Readonly<Record<string, number>>;
-  /** Numbers that change from step to step, each proportional to the rate. Computed on the host, in double precision. */
-  readonly scalars: (learningRate: number, step: number) => Readonly<Record<string, number>>;
-  readonly update: (context: UpdateContext) => Update;
-}
+/** An optimizer with Keras' defaults, by name: `'adam'`. */
+export type OptimizerName = Lowercase<keyof Table> | 'adamW';
 
-export interface OptimizerOptions {
-  /** A number, or a schedule over steps. */
-  readonly learningRate?: number | Schedule;
-  /** Factors of the learning rate by layer name: pretrained layers usually want a smaller one. */
-  readonly learningRateMultipliers?: Readonly<Record<string, number>>;
-}
-
-function checkRate(name: string, learningRate: number | Schedule): number | Schedule {
-  if (typeof learningRate === 'number' && !(learningRate >= 0 && learningRate < Number.POSITIVE_INFINITY)) {
-    throw new UsageError(`${name}: learningRate must be a number from 0 on, got ${learningRate}`);
-  }
-  return learningRate;
-}
-
-/** The rate at a step, counted from 1. */
-export function learningRateAt({ learningRate }: Optimizer, step: number): number {
-  return typeof learningRate === 'number' ? learningRate : learningRate(step - 1);
-}
-
-export interface SgdOptions extends OptimizerOptions {
-  /** Default 0. */
-  readonly momentum?: number;
-  /** Default false. */
-  readonly nesterov?: boolean;
-}
-
-/** Gradient descent with momentum, https://keras.io/api/optimizers/sgd/. Default rate 0.01. */
-export function sgd({
-  learningRate = 0.01,
-  momentum = 0,
-  nesterov = false,
-  learningRateMultipliers = {},
-}: SgdOptions = {}): Optimizer {
-  return {
-    name: 'sgd',
-    learningRate: checkRate('sgd', learningRate),
-    learningRateMultipliers,
-    slots: momentum > 0 ? ['momentum'] : [],
-    scalars: (rate) => ({ rate }),
-    update: ({ weight, gradient, slots, scalars }) => {
-      const step = mul(gradient, scalars.rate!);
-      if (!slots.momentum) return { weight: sub(weight, step), slots: {} };
-      const velocity = sub(mul(slots.momentum, constant(momentum)), step);
-      const move = nesterov ? sub(mul(velocity, constant(momentum)), step) : velocity;
-      return { weight: add(weight, move), slots: { momentum: velocity } };
-    },
-  };
-}
-
-export interface AdamOptions extends OptimizerOptions {
-  /** Default 0.9. */
-  readonly beta1?: number;
-  /** Default 0.999. */
-  readonly beta2?: number;
-  /** Default 1e-7. */
-  readonly epsilon?: number;
-}
+export type SgdOptions = OptionsFor<'SGD'>;
+export type RmspropOptions = OptionsFor<'RMSprop'>;
+export type AdamOptions = OptionsFor<'Adam'>;
+export type AdamWOptions = OptionsFor<'AdamW'>;
+export type AdadeltaOptions = OptionsFor<'Adadelta'>;
+export type AdagradOptions = OptionsFor<'Adagrad'>;
+export type AdamaxOptions = OptionsFor<'Adamax'>;
+export type AdafactorOptions = OptionsFor<'Adafactor'>;
+export type NadamOptions = OptionsFor<'Nadam'>;
+export type FtrlOptions = OptionsFor<'Ftrl'>;
+export type LionOptions = OptionsFor<'Lion'>;
+export type MuonOptions = OptionsFor<'Muon'>;
 
 /**
- * Adam: Kingma and Ba, ICLR 2015 (arXiv 1412.6980), in the form of https://keras.io/api/optimizers/adam/.
- * Default rate 0.001.
+ * The optimizer of a Keras class with these options.
+ *
+ * @throws {UsageError} names an option that is unknown or out of range
  */
-export function adam(options: AdamOptions = {}): Optimizer {
-  return adamLike('adam', { ...options, weightDecay: 0 });
+export function makeOptimizer<Name extends keyof Table>(className: Name, options: object): Made<Name> {
+  const row = optimizerTable[className];
+  const config = resolveOptions(row.options, options, `optimizer ${className}`);
+  return optimizerFrom(className, row as never, config as never);
 }
 
-export interface AdamWOptions extends AdamOptions {
-  /** Default 0.004. */
-  readonly weightDecay?: number;
+/** The class of a name, in whatever case; undefined if there is none. */
+export function optimizerClass(name: string): keyof Table | undefined {
+  return (Object.keys(optimizerTable) as (keyof Table)[]).find(
+    (className) => className.toLowerCase() === name.toLowerCase(),
+  );
 }
 
 /**
- * Adam with decoupled weight decay: Loshchilov and Hutter, ICLR 2019 (arXiv 1711.05101), in the form of
+ * What `compile` takes for its optimizer: a name, with Keras' defaults, or an optimizer.
+ *
+ * @throws {UsageError} when there is none of this name
+ */
+export function optimizerOf(given: OptimizerName | Optimizer): Optimizer {
+  if (typeof given === 'object' && typeof given?.update === 'function') return given;
+  const className = typeof given === 'string' ? optimizerClass(given) : undefined;
+  if (className !== undefined) return makeOptimizer(className, {});
+  const names = Object.keys(optimizerTable).map((name) => name.toLowerCase());
+  throw new UsageError(
+    `optimizer must be one of ${names.join(', ')}, or what a function of that name gives; got ${
+      typeof given === 'string' ? `'${given}'` : typeof given
+    }`,
+  );
+}
+
+/**
+ * Gradient descent, with momentum (default 0) and Nesterov's (default false). Default rate 0.01.
+ * https://keras.io/api/optimizers/sgd/
+ *
+ * @throws {UsageError} names an option that is unknown or out of range
+ * @example model.compile({ optimizer: sgd({ learningRate: 0.1, momentum: 0.9 }), loss: 'meanSquaredError' });
+ */
+export function sgd(options: SgdOptions = {}): Made<'SGD'> {
+  return makeOptimizer('SGD', options);
+}
+
+/**
+ * Steps by the gradient over the root of its squares' average. Default rate 0.001.
+ * https://keras.io/api/optimizers/rmsprop/
+ *
+ * @throws {UsageError} names an option that is unknown or out of range
+ */
+export function rmsprop(options: RmspropOptions = {}): Made<'RMSprop'> {
+  return makeOptimizer('RMSprop', options);
+}
+
+/**
+ * Adam: Kingma and Ba, ICLR 2015 (arXiv 1412.6980), in the form of https://keras.io/api/optimizers/adam/. Default rate
+ * 0.001; `amsgrad` (default false) divides by the largest average of squares so far.
+ *
+ * @throws {UsageError} names an option that is unknown or out of range
+ * @example adam({ learningRate: schedules.cosineDecay({ initialLearningRate: 1e-3, decaySteps: 1000 }) });
+ */
+export function adam(options: AdamOptions = {}): Made<'Adam'> {
+  return makeOptimizer('Adam', options);
+}
+
+/**
+ * Adam with weight decay (default 0.004): Loshchilov and Hutter, ICLR 2019 (arXiv 1711.05101), in the form of
  * https://keras.io/api/optimizers/adamw/: every weight decays by rate · weightDecay before its update.
+ *
+ * @throws {UsageError} names an option that is unknown or out of range
+ * @example adamW({ learningRate: 1e-4, weightDecay: 0.05, excludeFromWeightDecay: ['bias', 'gamma', 'beta'] });
  */
-export function adamW(options: AdamWOptions = {}): Optimizer {
-  return adamLike('adamW', options);
+export function adamW(options: AdamWOptions = {}): Made<'AdamW'> {
+  return makeOptimizer('AdamW', options);
 }
 
-function adamLike(
-  name: string,
-  {
-    learningRate = 0.001,
-    beta1 = 0.9,
-    beta2 = 0.999,
-    epsilon = 1e-7,
-    weightDecay = 0.004,
-    learningRateMultipliers = {},
-  }: AdamWOptions,
-): Optimizer {
-  return {
-    name,
-    learningRate: checkRate(name, learningRate),
-    learningRateMultipliers,
-    slots: ['m', 'v'],
-    scalars: (rate, step) => ({
-      stepSize: (rate * Math.sqrt(1 - beta2 ** step)) / (1 - beta1 ** step),
-      decay: rate * weightDecay,
-    }),
-    update: ({ weight, gradient, slots, scalars }) => {
-      const m = add(slots.m!, mul(sub(gradient, slots.m!), constant(1 - beta1)));
-      const v = add(slots.v!, mul(sub(mul(gradient, gradient), slots.v!), constant(1 - beta2)));
-      const decayed = weightDecay === 0 ? weight : sub(weight, mul(weight, scalars.decay!));
-      const move: Value = div(mul(m, scalars.stepSize!), add(sqrt(v), constant(epsilon)));
-      return { weight: sub(decayed, move), slots: { m, v } };
-    },
-  };
+/**
+ * Steps as large as the last ones were: Zeiler, 2012 (arXiv 1212.5701). Default rate 0.001; the paper's is 1.
+ * https://keras.io/api/optimizers/adadelta/
+ *
+ * @throws {UsageError} names an option that is unknown or out of range
+ */
+export function adadelta(options: AdadeltaOptions = {}): Made<'Adadelta'> {
+  return makeOptimizer('Adadelta', options);
+}
+
+/**
+ * Steps that shrink as gradients add up: Duchi, Hazan and Singer, JMLR 12, 2011. Default rate 0.001.
+ * https://keras.io/api/optimizers/adagrad/
+ *
+ * @throws {UsageError} names an option that is unknown or out of range
+ */
+export function adagrad(options: AdagradOptions = {}): Made<'Adagrad'> {
+  return makeOptimizer('Adagrad', options);
+}
+
+/**
+ * Adam by the largest gradient in place of the squares' average: Kingma and Ba, ICLR 2015, section 7. Default rate 0.001.
+ * https://keras.io/api/optimizers/adamax/
+ *
+ * @throws {UsageError} names an option that is unknown or out of range
+ */
+export function adamax(options: AdamaxOptions = {}): Made<'Adamax'> {
+  return makeOptimizer('Adamax', options);
+}
+
+/**
+ * Adam that keeps averages of squares by row and column alone, to save memory: Shazeer and Stern, ICML 2018
+ * (arXiv 1804.04235). Default rate 0.001, never above 1 / √step. https://keras.io/api/optimizers/adafactor/
+ *
+ * @throws {UsageError} names an option that is unknown or out of range
+ */
+export function adafactor(options: AdafactorOptions = {}): Made<'Adafactor'> {
+  return makeOptimizer('Adafactor', options);
+}
+
+/**
+ * Adam with Nesterov's momentum: Dozat, ICLR workshop 2016. Default rate 0.001.
+ * https://keras.io/api/optimizers/nadam/
+ *
+ * @throws {UsageError} names an option that is unknown or out of range
+ */
+export function nadam(options: NadamOptions = {}): Made<'Nadam'> {
+  return makeOptimizer('Nadam', options);
+}
+
+/**
+ * Follow the regularized leader, for sparse linear models: McMahan et al., KDD 2013. Default rate 0.001, above 0 at
+ * every step. Weights that it has never updated are forgotten. https://keras.io/api/optimizers/ftrl/
+ *
+ * @throws {UsageError} names an option that is unknown or out of range
+ */
+export function ftrl(options: FtrlOptions = {}): Made<'Ftrl'> {
+  return makeOptimizer('Ftrl', options);
+}
+
+/**
+ * Steps of one length, by the sign of an average: Chen et al., NeurIPS 2023 (arXiv 2302.06675). Default rate 0.001;
+ * usually three to ten times smaller than Adam's. https://keras.io/api/optimizers/lion/
+ *
+ * @throws {UsageError} names an option that is unknown or out of range
+ */
+export function lion(options: LionOptions = {}): Made<'Lion'> {
+  return makeOptimizer('Lion', options);
+}
+
+/**
+ * Orthogonal steps for matrices, Adam's for all other weights: Jordan et al., 2024,
+ * https://kellerjordan.github.io/posts/muon/. Default rate 0.001. https://keras.io/api/optimizers/muon/
+ *
+ * @throws {UsageError} names an option that is unknown or out of range
+ */
+export function muon(options: MuonOptions = {}): Made<'Muon'> {
+  return makeOptimizer('Muon', options);
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { withCustomObjects } from '../core/custom-objects.ts';
 import { DataError, UsageError } from '../core/errors.ts';
 import { learningRateAt } from './learning-rate.ts';
-import { adam, adamW, muon, sgd } from './make.ts';
+import { adam, adamW, muon, sgd } from './optimizers.ts';
 import { schedules } from './schedules.ts';
 import { deserializeOptimizer, serializeOptimizer } from './serializing.ts';
 

@@ -1,7 +1,7 @@
 import { DataError, FoveaError, UsageError } from '../core/errors.ts';
 import { fromKerasConfig, snakeCase, toKerasConfig } from '../core/options.ts';
-import { makeOptimizer, optimizerClass } from './make.ts';
 import type { Optimizer } from './optimizer.ts';
+import { makeOptimizer, optimizerClass } from './optimizers.ts';
 import { optimizerTable } from './table.ts';
 
 /** An optimizer as Keras 3 writes it. */

@@ -15,6 +15,12 @@ export {
   type ImageDatasetOptions,
   imageDataset,
 } from '../datasets/image-dataset.ts';
+export { imageDatasetFromDirectory } from '../datasets/image-directory.ts';
+export type {
+  ImageDirectory,
+  ImageDirectoryOf,
+  ImageDirectoryOptions,
+} from '../datasets/image-directory-options.ts';
 export { type LabelledFolder, type PartName, scanLabelledFolder } from '../datasets/labelled-folder.ts';
 export type { LabelledImage } from '../datasets/labelled-image.ts';
 export { leakedPatients, patientFolds, patientOf, splitByPatient } from '../datasets/patients.ts';

@@ -208,8 +208,8 @@ describe('devices', () => {
 
   test('that idle do not keep the process alive', () => {
     const script = `
-      const { Device } = await import(${JSON.stringify(new URL('../../dist/runtime/device.js', import.meta.url).href)});
-      const { input } = await import(${JSON.stringify(new URL('../../dist/graph/leaves.js', import.meta.url).href)});
+      const { Device } = await import(${JSON.stringify(new URL('../../dist/public/runtime.js', import.meta.url).href)});
+      const { input } = await import(${JSON.stringify(new URL('../../dist/public/graph.js', import.meta.url).href)});
       const device = await Device.open({ threads: 1 });
       const program = await device.compile({ name: 'idle', outputs: { y: input('x', []) } });
       const { y } = await program.run({ x: { dtype: 'float32', shape: [], data: Float32Array.of(4) } });

@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { ComputeError, errorMessage, UsageError } from '../core/errors.ts';
+import { packageFile } from '../core/package.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { concatenated, inTurns } from '../core/turns.ts';
-import { workerUrl } from '../core/workers.ts';
 import type { Value } from '../graph/value.ts';
 import { type GraphSpec, toModelStepwise } from '../lowering/model.ts';
 import type { Purpose } from '../lowering/tiling-table.ts';
@@ -59,7 +59,7 @@ export class Device {
 
   private constructor(threads: number) {
     this.threads = threads;
-    this.#worker = new Worker(workerUrl(import.meta.url, './worker.js'), {
+    this.#worker = new Worker(packageFile('dist/runtime/worker.js'), {
       workerData: { threads } satisfies WorkerOptions,
       execArgv: [], // Node's own flags, such as --input-type, are not meant for the worker's file
     });

@@ -31,6 +31,16 @@ export interface StepProgress {
   readonly examples: number;
 }
 
+/** Where the time of an epoch went, in seconds. */
+export interface EpochTimes {
+  /** Until the next batch was ready: read, and through the frozen layers where they are not kept. */
+  readonly waiting: number;
+  /** Steps. */
+  readonly computing: number;
+  /** All else: validation, callbacks. */
+  readonly other: number;
+}
+
 /** What is known of a training before it begins. */
 export interface TrainingParams {
   readonly epochs: number;
@@ -59,8 +69,8 @@ export interface Callback {
   /** With the logs of the last epoch. */
   onTrainEnd?(logs: Logs): Told;
   onEpochBegin?(epoch: number, logs: Logs): Told;
-  /** With the epoch's means, and `val_…` of validation data. */
-  onEpochEnd?(epoch: number, logs: Logs): Told;
+  /** With the epoch's means, `val_…` of validation data, and where the time went. */
+  onEpochEnd?(epoch: number, logs: Logs, times: EpochTimes): Told;
   onTrainBatchBegin?(batch: number, logs: Logs): Told;
   /** After a step: the means of the epoch so far. */
   onTrainBatchEnd?(batch: number, logs: Logs, progress: StepProgress): Told;

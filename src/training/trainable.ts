@@ -1,6 +1,6 @@
 import type { Tensor } from '../core/tensor.ts';
 
-/** What a model's inputs are given: a tensor for one input, a list in their order, or tensors by the inputs' names. */
+/** What a model's inputs or outputs are given: a tensor for one, a list in their order, or tensors by their names. */
 export type Fed = Tensor | readonly Tensor[] | Readonly<Record<string, Tensor>>;
 
 /** Some examples, as a model's inputs take them. */
@@ -15,40 +15,46 @@ export interface Examples {
 
 /** What a step sees: some examples with what is known of them. */
 export interface Batch extends Examples {
-  /** [batch, …], as the loss expects them. */
-  readonly targets: Tensor<'float32'>;
-  /** Of each example's loss, [batch]. Default 1. */
-  readonly weights?: Tensor<'float32'>;
+  /** [batch, …] for each output, as its loss expects them. */
+  readonly targets: Fed;
+  /** Of each example's loss, [batch], for all outputs or for each. Default 1. */
+  readonly weights?: Fed;
 }
 
-/** Sums over the examples of a batch. They add across batches; `logsOf` makes means of them. */
+/** Sums over the examples of a batch. They add across batches and replicas; `logsOf` makes means of them. */
 export interface Sums {
   readonly examples: number;
-  /** Of the loss, and of each metric. */
-  readonly sums: Readonly<Record<string, number>>;
+  /** By the name of the loss or metric and of the sum, in double precision: `loss`, `accuracy/total`. */
+  readonly totals: Readonly<Record<string, Float64Array>>;
 }
 
-/** Means by name: `loss`, `accuracy`; `val_loss`, `val_accuracy` of validation data. */
+/** What sums say, by name: `loss`, `accuracy`; `val_loss`, `val_accuracy` of validation data. */
 export type Logs = Readonly<Record<string, number>>;
+
+/** What a batch is for: the weights of classes count in training alone. */
+export type Purpose = 'train' | 'test';
 
 /** What the training loop drives. `P` is a batch made ready: the loop prepares the next while a step runs. */
 export interface Trainable<P> {
-  prepare(batch: Batch): Promise<P>;
-  /** One update. Steps count from 1 over the whole training. */
-  trainStep(batch: P, step: number): Promise<Sums>;
+  prepare(batch: Batch, purpose: Purpose): Promise<P>;
+  /** One update. */
+  trainStep(batch: P): Promise<Sums>;
   testStep(batch: P): Promise<Sums>;
+  logsOf(sums: Sums): Logs;
+  /** What is to be done after the last step, before callbacks are told of the end. */
+  endTraining?(): Promise<void>;
 }
 
-export const noSums: Sums = { examples: 0, sums: {} };
+export const noSums: Sums = { examples: 0, totals: {} };
 
 export function addSums(a: Sums, b: Sums): Sums {
-  const names = new Set([...Object.keys(a.sums), ...Object.keys(b.sums)]);
-  const sums = Object.fromEntries(
-    [...names].map((name) => [name, (a.sums[name] ?? 0) + (b.sums[name] ?? 0)]),
-  );
-  return { examples: a.examples + b.examples, sums };
-}
-
-export function logsOf({ examples, sums }: Sums, prefix = ''): Logs {
-  return Object.fromEntries(Object.entries(sums).map(([name, sum]) => [prefix + name, sum / examples]));
+  if (a.examples === 0) return b;
+  const totals: Record<string, Float64Array> = {};
+  for (const name in b.totals) {
+    const sum = new Float64Array(a.totals[name]!);
+    const more = b.totals[name]!;
+    for (let i = 0; i < sum.length; i++) sum[i]! += more[i]!;
+    totals[name] = sum;
+  }
+  return { examples: a.examples + b.examples, totals };
 }

@@ -54,6 +54,6 @@ export async function trainedClassifier(): Promise<Model> {
   const model = smallClassifier();
   model.compile({ optimizer: adam({ learningRate: 0.01 }), loss: 'categoricalCrossentropy' });
   const targets = floats([1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0], [4, 3]);
-  await model.fit(Dataset.fromArray([{ inputs: pixels(4, 1), targets }]), { epochs: 2 });
+  await model.fitDataset(Dataset.fromArray([{ inputs: pixels(4, 1), targets }]), { epochs: 2 });
   return model;
 }

@@ -1,4 +1,5 @@
 import { type Kind, listOf, optional, wholeNumber } from '../../core/options.ts';
+import type { EpochTimes } from '../callback.ts';
 import type { Logs } from '../trainable.ts';
 import { RememberingCallback } from './base.ts';
 import { anyNumber } from './options.ts';
@@ -14,7 +15,21 @@ const logsKind: Kind<Logs> = {
   },
 };
 
-const memory = { epoch: optional(listOf(wholeNumber), []), epochs: optional(listOf(logsKind), []) };
+const timesKind: Kind<EpochTimes> = {
+  expected: 'the seconds of waiting, computing and all other',
+  check: (value) => {
+    const { waiting, computing, other } = (value ?? {}) as Partial<EpochTimes>;
+    const seconds = [waiting, computing, other];
+    if (!seconds.every((part) => Number.isFinite(part))) return undefined;
+    return { waiting: waiting!, computing: computing!, other: other! };
+  },
+};
+
+const memory = {
+  epoch: optional(listOf(wholeNumber), []),
+  epochs: optional(listOf(logsKind), []),
+  times: optional(listOf(timesKind), []),
+};
 
 /**
  * What a training was like, epoch by epoch: `fit` returns it. https://keras.io/api/callbacks/history/
@@ -39,7 +54,12 @@ export class History extends RememberingCallback<typeof memory> {
     return this.memory.epochs;
   }
 
-  /** The same by name: of each number, its values. */
+  /** Where the time of each of these epochs went, in seconds. */
+  get times(): readonly EpochTimes[] {
+    return this.memory.times;
+  }
+
+  /** The logs by name: of each number, its values. */
   get history(): Record<string, number[]> {
     const byName: Record<string, number[]> = {};
     for (const logs of this.epochs) {
@@ -55,8 +75,9 @@ export class History extends RememberingCallback<typeof memory> {
     this.interrupted = false;
   }
 
-  onEpochEnd(epoch: number, logs: Logs): void {
+  onEpochEnd(epoch: number, logs: Logs, times: EpochTimes): void {
     this.memory.epoch = [...this.epoch, epoch];
     this.memory.epochs = [...this.epochs, logs];
+    this.memory.times = [...this.times, times];
   }
 }
