@@ -1,11 +1,11 @@
-import type { Stats } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { createGunzip } from 'node:zlib';
 import { bytesPerElement, type DType } from '../core/dtype.ts';
 import { DataError, errorCode, errorMessage } from '../core/errors.ts';
 import { formatShape, type Shape } from '../core/shape.ts';
 import { type Tensor, tensorFromBytes } from '../core/tensor.ts';
+import { cutShort, regularFile, unreadable } from './file-chunks.ts';
 
 /** The element types of IDX that fovea has, by their code in the file. */
 const dtypes = {
@@ -58,22 +58,6 @@ export async function readIdx<D extends IdxDType = IdxDType>(
   }
 }
 
-function unreadable(path: string, error: unknown): DataError {
-  const why = errorCode(error) === 'ENOENT' ? 'there is no such file' : errorMessage(error);
-  return new DataError(`cannot read ${path}: ${why}`, { cause: error });
-}
-
-/** Opening anything else might wait for ever. */
-async function regularFile(path: string): Promise<Stats> {
-  const found = await stat(path).catch((error) => {
-    throw unreadable(path, error);
-  });
-  if (!found.isFile()) {
-    throw new DataError(`${path}: a file is expected, got ${found.isDirectory() ? 'a folder' : 'a device'}`);
-  }
-  return found;
-}
-
 async function isGzipped(handle: FileHandle): Promise<boolean> {
   const { buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0);
   return buffer.readUInt16BE() === 0x1f8b;
@@ -112,10 +96,6 @@ async function* inflated(handle: FileHandle, size: number, path: string): AsyncG
   if (gunzip.bytesWritten < size) {
     throw new DataError(`${path} has ${size - gunzip.bytesWritten} bytes behind its gzip stream`);
   }
-}
-
-function cutShort(path: string, why: string): DataError {
-  return new DataError(`${path} was cut short: ${why}. Fetch the file again`);
 }
 
 interface Source extends ReadIdxOptions {

@@ -53,6 +53,20 @@ export async function writeFileWhole(path: string, content: FileContent): Promis
   }
 }
 
+/**
+ * Makes the folder that a file is to stand in.
+ *
+ * @throws {SystemError} when the system refuses
+ */
+export async function makeParentFolder(path: string): Promise<void> {
+  const folder = dirname(path);
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (error) {
+    throw new SystemError(`cannot make the folder ${folder}: ${errorMessage(error)}`, { cause: error });
+  }
+}
+
 /** A folder that is being written, and appears under its own name only when it is complete. */
 export interface FolderWriter {
   /** Where the folder will appear. */

@@ -112,12 +112,19 @@ export function toKerasConfig<T extends OptionTable>(
   options: OptionsOf<T>,
 ): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(table).flatMap(([name, { kind, silent }]) => {
-      const held = options[name];
-      if (silent && held === undefined) return [];
-      return [[snakeCase(name), held === undefined ? null : kind.toKeras ? kind.toKeras(held) : held]];
-    }),
+    Object.entries(table).flatMap(([name, option]) => kerasEntry(name, options[name], option)),
   );
+}
+
+/** One option as Keras writes it; none where it says nothing. Without a kind, the value as it is. */
+export function kerasEntry(
+  name: string,
+  held: unknown,
+  option: OptionTable[string] | undefined,
+): [string, unknown][] {
+  if (held === undefined) return option?.silent ? [] : [[snakeCase(name), null]];
+  const toKeras = option?.kind.toKeras;
+  return [[snakeCase(name), toKeras ? toKeras(held) : held]];
 }
 
 /**

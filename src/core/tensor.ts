@@ -72,6 +72,11 @@ export function concatenateRows<D extends DType>(parts: readonly Tensor<D>[]): T
   return whole;
 }
 
+/** The same tensor in memory of its own. */
+export function copyOf<D extends DType>({ dtype, shape, data }: Tensor<D>): Tensor<D> {
+  return tensor(dtype, shape, data.slice() as DataOf<D>);
+}
+
 /** Some rows along the first axis, in this order, copied. */
 export function rowsAt<D extends DType>(
   { dtype, shape, data }: Tensor<D>,

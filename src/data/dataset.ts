@@ -1,5 +1,4 @@
 import { UsageError } from '../core/errors.ts';
-
 import { batched, unbatched } from './batching.ts';
 import { cached, MemoryStore } from './cache.ts';
 import { FolderStore } from './cache-files.ts';

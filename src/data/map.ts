@@ -12,6 +12,7 @@ import {
   run,
   type Settled,
   settle,
+  skipBehind,
   unwrap,
   type Work,
 } from './pass.ts';
@@ -125,7 +126,7 @@ export class MapPass<T, U> extends Pass<U> {
         if (isPromise(got)) this.#pull(got, before);
         else if (!this.#accept(got, before)) return;
       } catch (error) {
-        this.#push({ outcome: { error }, ended: undefined, index: this.#index++, before });
+        this.#calls.push({ outcome: { error }, ended: undefined, index: this.#index++, before });
       }
     }
   }
@@ -134,7 +135,7 @@ export class MapPass<T, U> extends Pass<U> {
     const ended = settle(got).then((item) => {
       this.#pulling = undefined;
       if ('error' in item) {
-        this.#push({ outcome: item, ended: undefined, index: this.#index++, before });
+        this.#calls.push({ outcome: item, ended: undefined, index: this.#index++, before });
       } else if (this.#accept(item.value, before)) {
         this.#fill();
       }
@@ -157,11 +158,11 @@ export class MapPass<T, U> extends Pass<U> {
     try {
       result = this.#fn(item.value, index);
     } catch (error) {
-      this.#push({ outcome: failure(error), ended: undefined, index, before });
+      this.#calls.push({ outcome: failure(error), ended: undefined, index, before });
       return false;
     }
     if (!isThenable(result)) {
-      this.#push({ outcome: { value: result }, ended: undefined, index, before });
+      this.#calls.push({ outcome: { value: result }, ended: undefined, index, before });
       return false;
     }
     const end = (outcome: Settled<U>): void => {
@@ -176,12 +177,8 @@ export class MapPass<T, U> extends Pass<U> {
       index,
       before,
     };
-    this.#push(call);
-    return true;
-  }
-
-  #push(call: Call<U>): void {
     this.#calls.push(call);
+    return true;
   }
 
   save(): State {
@@ -197,16 +194,10 @@ export class MapPass<T, U> extends Pass<U> {
   }
 
   *#skip(count: number): Work<number> {
-    let skipped = 0;
-    while (skipped < count && (this.#calls.length > 0 || this.#pulling)) {
-      const ahead = super.skip(1);
-      if ((isPromise(ahead) ? yield ahead : ahead) === 0) return skipped;
-      skipped++;
-    }
-    const got = this.#source.skip(count - skipped);
-    const rest: number = isPromise(got) ? yield got : got;
+    const isAhead = () => this.#calls.length > 0 || this.#pulling !== undefined;
+    const { ahead, rest } = yield* skipBehind(this.#source, count, isAhead, () => super.skip(1));
     this.#index += rest;
-    return skipped + rest;
+    return ahead + rest;
   }
 
   async close(): Promise<void> {

@@ -114,6 +114,28 @@ function* skipByReading(pass: Pass<unknown>, count: number): Work<number> {
   return count;
 }
 
+/**
+ * Skips in a pass that reads ahead: one by one what is on its way, then in the source, which need not make what is left
+ * out.
+ *
+ * @param isAhead whether something is on its way
+ * @returns how many of each were there
+ */
+export function* skipBehind(
+  source: Pass<unknown>,
+  count: number,
+  isAhead: () => boolean,
+  skipOne: () => Awaitable<number>,
+): Work<{ readonly ahead: number; readonly rest: number }> {
+  let ahead = 0;
+  for (; ahead < count && isAhead(); ahead++) {
+    const got = skipOne();
+    if ((isPromise(got) ? yield got : got) === 0) return { ahead, rest: 0 };
+  }
+  const got = source.skip(count - ahead);
+  return { ahead, rest: isPromise(got) ? yield got : got };
+}
+
 /** How an answer turned out, as a value: a failure waits here for its turn and is never an unhandled rejection. */
 export type Settled<T> = { readonly value: T } | { readonly error: unknown };
 

@@ -10,6 +10,7 @@ import {
   run,
   type Settled,
   settle,
+  skipBehind,
   unwrap,
   type Work,
 } from './pass.ts';
@@ -150,14 +151,9 @@ export class PrefetchPass<T> extends Pass<T> {
   }
 
   *#skip(count: number): Work<number> {
-    let skipped = 0;
-    while (skipped < count && (this.#ready.length > 0 || this.#pulling)) {
-      const ahead = super.skip(1);
-      if ((isPromise(ahead) ? yield ahead : ahead) === 0) return skipped;
-      skipped++;
-    }
-    const got = this.#source.skip(count - skipped);
-    return skipped + (isPromise(got) ? yield got : got);
+    const isAhead = () => this.#ready.length > 0 || this.#pulling !== undefined;
+    const { ahead, rest } = yield* skipBehind(this.#source, count, isAhead, () => super.skip(1));
+    return ahead + rest;
   }
 
   async close(): Promise<void> {

@@ -69,7 +69,8 @@ export async function filesBelow(directory: string, { formats, followLinks }: Fi
     .flatMap(({ path, files }) => files.sort().map((name) => join(path, name)));
 }
 
-async function entriesOf(path: string): Promise<Dirent[]> {
+/** @throws {DataError} names the folder that cannot be read */
+export async function entriesOf(path: string): Promise<Dirent[]> {
   try {
     return await readdir(path, { withFileTypes: true });
   } catch (error) {
@@ -83,7 +84,7 @@ async function entriesOf(path: string): Promise<Dirent[]> {
 }
 
 /** What tells a folder from all others; undefined where there is none. */
-async function folderAt(path: string): Promise<string | undefined> {
+export async function folderAt(path: string): Promise<string | undefined> {
   const found: BigIntStats | undefined = await stat(path, { bigint: true }).catch(() => undefined);
   return found?.isDirectory() ? `${found.dev} ${found.ino}` : undefined;
 }

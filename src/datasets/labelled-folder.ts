@@ -1,7 +1,6 @@
-import type { Dirent } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { DataError, errorCode, errorMessage } from '../core/errors.ts';
+import { DataError } from '../core/errors.ts';
+import { classFolders, entriesOf, folderAt } from './directory-index.ts';
 import type { LabelledImage } from './labelled-image.ts';
 import { patientOf } from './patients.ts';
 
@@ -145,30 +144,13 @@ async function classFiles(folder: string): Promise<ClassFiles[]> {
   return classes;
 }
 
-async function entriesOf(folder: string): Promise<Dirent[]> {
-  try {
-    const entries = await readdir(folder, { withFileTypes: true });
-    return entries.filter(({ name }) => !name.startsWith('.') && name !== '__MACOSX');
-  } catch (error) {
-    const why: Record<string, string> = {
-      ENOENT: 'there is no such folder',
-      ENOTDIR: 'a folder of images is expected, got a file',
-      EACCES: 'no permission to read it',
-    };
-    throw new DataError(`${folder}: ${why[errorCode(error) ?? ''] ?? errorMessage(error)}`, { cause: error });
-  }
-}
-
 /** The names of the folders in a folder, sorted; links to folders count. */
 async function subfolders(folder: string): Promise<string[]> {
-  const names: string[] = [];
-  for (const entry of await entriesOf(folder)) {
-    if (entry.isDirectory() || (entry.isSymbolicLink() && (await isFolder(join(folder, entry.name))))) {
-      names.push(entry.name);
-    }
-  }
-  return names.sort();
+  return (await classFolders(folder)).filter(counts);
 }
+
+/** Not what systems leave in folders. */
+const counts = (name: string): boolean => !name.startsWith('.') && name !== '__MACOSX';
 
 /**
  * All files within a class folder. A link to a file is a file, also one that leads nowhere, which is found when it is
@@ -177,14 +159,10 @@ async function subfolders(folder: string): Promise<string[]> {
 async function filesWithin(folder: string, prefix = ''): Promise<string[]> {
   const files: string[] = [];
   for (const entry of await entriesOf(folder)) {
+    if (!counts(entry.name)) continue;
     const path = join(folder, entry.name);
     if (entry.isDirectory()) files.push(...(await filesWithin(path, `${prefix}${entry.name}/`)));
-    else if (!(entry.isSymbolicLink() && (await isFolder(path)))) files.push(prefix + entry.name);
+    else if (!(entry.isSymbolicLink() && (await folderAt(path)))) files.push(prefix + entry.name);
   }
   return files;
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined);
-  return found?.isDirectory() ?? false;
 }

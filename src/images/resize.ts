@@ -1,5 +1,5 @@
 import { blend } from './blend.ts';
-import type { Levels } from './levels.ts';
+import { arrayLike, type Levels } from './levels.ts';
 import type { Memory } from './memory.ts';
 import { type Interpolation, keptSpans, nearestPixels } from './spans.ts';
 
@@ -22,8 +22,7 @@ export interface Region {
 /** Pixels by number, each whole. */
 function pick(image: Levels, rows: Int32Array, columns: Int32Array, memory: Memory): Levels {
   const { data, channels } = image;
-  const length = rows.length * columns.length * channels;
-  const result = data instanceof Uint8Array ? memory.bytes(length) : memory.floats(length);
+  const result = arrayLike(image, rows.length * columns.length * channels, memory);
   let to = 0;
   for (const y of rows) {
     for (const x of columns) {

@@ -7,7 +7,7 @@ import { add, log } from '../ops/elementwise.ts';
 import { matMul } from '../ops/linear.ts';
 import { regularizerKind } from '../regularizers/regularizers.ts';
 import { type CallContext, knownSize, Layer, type LayerConfig, type Weight } from './layer.ts';
-import { activated, kernelOptions } from './weight-options.ts';
+import { activated, kernelOptions, weightOptions } from './weight-options.ts';
 
 const denseOptions = {
   /** Outputs. */
@@ -28,18 +28,9 @@ export class Dense extends Layer<typeof denseOptions> {
 
   override build([shape]: readonly Shape[]): void {
     const channels = knownSize(shape, -1, 'the last axis');
-    const { units, useBias, ...options } = this.options;
-    this.#kernel = this.addWeight('kernel', [channels, units], {
-      initializer: options.kernelInitializer,
-      regularizer: options.kernelRegularizer,
-      constraint: options.kernelConstraint,
-    });
-    if (!useBias) return;
-    this.#bias = this.addWeight('bias', [units], {
-      initializer: options.biasInitializer,
-      regularizer: options.biasRegularizer,
-      constraint: options.biasConstraint,
-    });
+    const { units, useBias } = this.options;
+    this.#kernel = this.addWeight('kernel', [channels, units], weightOptions('kernel', this.options));
+    if (useBias) this.#bias = this.addWeight('bias', [units], weightOptions('bias', this.options));
   }
 
   call([x]: readonly [Value], context: CallContext): Value {

@@ -3,7 +3,7 @@ import { ShapeError, UsageError } from '../core/errors.ts';
 import { asList } from '../core/lists.ts';
 import { type ConfigOf, type OptionsOf, type OptionTable, resolveOptions } from '../core/options.ts';
 import { formatShape, type Shape, sameShape } from '../core/shape.ts';
-import type { Tensor } from '../core/tensor.ts';
+import { copyOf, elementCount, type Tensor } from '../core/tensor.ts';
 import { input } from '../graph/leaves.ts';
 import type { Value } from '../graph/value.ts';
 import { type Initializer, initializerKind } from '../initializers/initializers.ts';
@@ -238,8 +238,7 @@ export abstract class Layer<T extends OptionTable = {}> {
     this.#checkInputs(list);
     try {
       this.buildOnce(list.map(({ shape }) => shape));
-      const placeholders = list.map(({ shape, dtype }, i) => input(`input${i}`, shape, dtype));
-      const results = this.call(placeholders, inferenceOfShapes(training ?? true));
+      const results = this.call(placeholders(list), shapesAlone(training ?? true));
       const node = new Node(this, list, asList(results), training);
       this.inboundNodes.push(node);
       return node.outputs;
@@ -279,7 +278,7 @@ export abstract class Layer<T extends OptionTable = {}> {
   getWeights(): Tensor[] {
     return this.weights.map(({ path, value }) => {
       if (!value) throw new UsageError(`weight '${path}' has no value yet; call initialize or compile first`);
-      return { ...value, data: value.data.slice() } as Tensor;
+      return copyOf(value);
     });
   }
 
@@ -304,12 +303,12 @@ export abstract class Layer<T extends OptionTable = {}> {
       );
     });
     weights.forEach((weight, i) => {
-      weight.value = { ...values[i]!, data: values[i]!.data.slice() } as Tensor;
+      weight.value = copyOf(values[i]!);
     });
   }
 
   countParams(): number {
-    return this.weights.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+    return this.weights.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   }
 
   /** For `build`: a weight of this layer. */
@@ -330,8 +329,13 @@ export abstract class Layer<T extends OptionTable = {}> {
   }
 }
 
-/** For the shapes of outputs alone: nothing is kept of it. */
-function inferenceOfShapes(training: boolean): CallContext {
+/** Values that stand for a layer's inputs. */
+export function placeholders(inputs: readonly SymbolicTensor[]): Value[] {
+  return inputs.map(({ shape, dtype }, i) => input(`input${i}`, shape, dtype));
+}
+
+/** For a call that is made for the shapes of its outputs alone: nothing is kept of it. */
+export function shapesAlone(training: boolean): CallContext {
   let keys = 0;
   return {
     training,

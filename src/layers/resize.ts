@@ -3,6 +3,7 @@ import { floats, tensor } from '../core/tensor.ts';
 import { defineOp } from '../graph/define-op.ts';
 import { constant } from '../graph/leaves.ts';
 import type { Value } from '../graph/value.ts';
+import { type Kernel, kernels } from '../images/kernels.ts';
 import { add, mul, sub } from '../ops/elementwise.ts';
 import { matMul } from '../ops/linear.ts';
 import { repeatElements } from '../ops/rearranging.ts';
@@ -18,32 +19,6 @@ export interface ResizeOptions {
   /** A wider kernel where the image shrinks, so that no pixel is passed over. 'nearest' and 'area' have none. */
   readonly antialias?: boolean;
 }
-
-/** How much a pixel counts at a distance, in pixels; nothing from `radius` on. */
-interface Kernel {
-  readonly radius: number;
-  at(distance: number): number;
-}
-
-/** sinc(x) · sinc(x / radius) */
-function lanczos(radius: number): Kernel {
-  const sinc = (x: number) => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
-  return { radius, at: (x) => (x < radius ? sinc(x) * sinc(x / radius) : 0) };
-}
-
-const kernels: Readonly<Record<Exclude<ResizeMethod, 'nearest' | 'area'>, Kernel>> = {
-  bilinear: { radius: 1, at: (x) => Math.max(0, 1 - x) },
-  // R. Keys, "Cubic convolution interpolation for digital image processing", 1981, with a = −1/2.
-  bicubic: {
-    radius: 2,
-    at: (x) => {
-      if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
-      return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0;
-    },
-  },
-  lanczos3: lanczos(3),
-  lanczos5: lanczos(5),
-};
 
 /**
  * Images in another size, pixel centres at halves: the values of TensorFlow's `tf.image.resize`,

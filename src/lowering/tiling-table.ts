@@ -20,7 +20,7 @@ export function winogradSize({ window, groups, input, output, purpose }: ConvSha
   const side = Math.min(height, width);
   // Too few channels for products that pay, or too few places for a tile.
   if (channels < 16 || filters < 16 || side < 4) return undefined;
-  // Little is saved on small maps of few channels, and Adam's first steps make much of each rounding.
+  // Winograd saves a sixth of a step on small maps of few channels, and moves it further from Keras (docs/performance.md).
   if (purpose === 'training' && channels <= 64 && side <= 16) return undefined;
   // F5 wastes least of 14 × 14; F7 would fit it, but its gradients are less exact.
   if (purpose === 'training') return side % 5 === 0 || side === 14 ? 5 : 4;

@@ -1,9 +1,9 @@
 import { ShapeError, UsageError } from '../core/errors.ts';
 import { deriveKey, RandomStream } from '../core/random.ts';
-import { rowRange, rowsAt, type Tensor } from '../core/tensor.ts';
+import { copyOf, rowRange, rowsAt, type Tensor } from '../core/tensor.ts';
 import { Dataset } from '../data/dataset.ts';
+import { isTensor } from '../data/structure.ts';
 import type { Batch, Fed } from '../training/trainable.ts';
-import { isTensor } from './feeds.ts';
 
 /** Examples in memory. */
 export interface Arrays {
@@ -56,8 +56,6 @@ function examplesAt({ x, y, sampleWeight }: Arrays, take: (tensor: Tensor) => Te
   };
 }
 
-const copied = (value: Tensor): Tensor => ({ ...value, data: value.data.slice() }) as Tensor;
-
 /** Batches of examples in memory; the last one may be smaller. */
 export function arrayBatches(
   arrays: Arrays,
@@ -75,7 +73,7 @@ export function arrayBatches(
         const to = Math.min(from + batchSize, count);
         const indexes = order?.subarray(from, to);
         const take = (tensor: Tensor) =>
-          indexes ? rowsAt(tensor, indexes) : copied(rowRange(tensor, from, to));
+          indexes ? rowsAt(tensor, indexes) : copyOf(rowRange(tensor, from, to));
         const batch = examplesAt(arrays, take);
         const key = (_: unknown, i: number) => `${keys}${indexes?.[i] ?? from + i}`;
         yield keys === undefined ? batch : { ...batch, keys: Array.from({ length: to - from }, key) };

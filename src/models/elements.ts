@@ -1,8 +1,8 @@
 import { UsageError } from '../core/errors.ts';
 import { formatShape } from '../core/shape.ts';
 import { Dataset } from '../data/dataset.ts';
+import { isTensor } from '../data/structure.ts';
 import type { Batch, Examples, Fed } from '../training/trainable.ts';
-import { isTensor } from './feeds.ts';
 
 /** What a dataset gives for a step: examples with their targets and weights, as Keras takes them, or a batch. */
 export type BatchElement =

@@ -1,5 +1,5 @@
 import { arrayTypes, bytesPerElement } from '../core/dtype.ts';
-import { concatenateRows, type Tensor, tensor } from '../core/tensor.ts';
+import { concatenateRows, copyOf, rowRange, type Tensor, tensor } from '../core/tensor.ts';
 import { input } from '../graph/leaves.ts';
 import type { Weight } from '../layers/layer.ts';
 import type { SymbolicTensor } from '../layers/symbolic.ts';
@@ -121,12 +121,11 @@ export class Features {
     }
     const parts: Tensor[][] = [];
     for (let from = 0; from < examples; from += imagesAtOnce.smallMaps) {
+      const to = from + imagesAtOnce.smallMaps;
       const whole = examples <= imagesAtOnce.smallMaps;
       const rows = whole
         ? given
-        : new Map(
-            [...given].map(([key, value]) => [key, rowsOf(value, from, from + imagesAtOnce.smallMaps)]),
-          );
+        : new Map([...given].map(([key, value]) => [key, copyOf(rowRange(value, from, to))]));
       const large = {
         slice: imagesAtOnce.largeMaps,
         spent: whole ? spent : sources,
@@ -219,7 +218,7 @@ function weightsOf(tensors: readonly SymbolicTensor[]): Weight[] {
 /** The inputs of a batch, in memory that may be handed over: a tensor that was given stays its owner's. */
 async function inputsOf({ inputs }: Examples, into: readonly SymbolicTensor[]): Promise<Tensor[]> {
   if (typeof inputs === 'function') return feedsOf(await inputs(), into);
-  return feedsOf(inputs, into).map((value) => ({ ...value, data: value.data.slice() }) as Tensor);
+  return feedsOf(inputs, into).map(copyOf);
 }
 
 function hasLargeMap({ shape }: SymbolicTensor): boolean {
@@ -247,18 +246,6 @@ function waistOf(
       !outputs.includes(tensor) &&
       !hasLargeMap(tensor) &&
       order.every((other, before) => before >= at || (lastUse.get(other) ?? 0) <= at),
-  );
-}
-
-/** Some examples of a value, copied. */
-function rowsOf({ dtype, shape, data }: Tensor, from: number, to: number): Tensor {
-  const [count = 0, ...inner] = shape;
-  const size = data.length / count;
-  const end = Math.min(to, count);
-  return tensor(
-    dtype,
-    [end - from, ...inner],
-    (data as Float32Array).slice(from * size, end * size) as never,
   );
 }
 

@@ -2,12 +2,9 @@ import { arrayTypes } from '../core/dtype.ts';
 import { ShapeError, UsageError } from '../core/errors.ts';
 import { formatShape } from '../core/shape.ts';
 import { type Tensor, tensor } from '../core/tensor.ts';
+import { isTensor } from '../data/structure.ts';
 import type { SymbolicTensor } from '../layers/symbolic.ts';
 import type { Fed } from '../training/trainable.ts';
-
-export function isTensor(fed: unknown): fed is Tensor {
-  return typeof fed === 'object' && fed !== null && 'dtype' in fed && 'shape' in fed && 'data' in fed;
-}
 
 /**
  * What is fed to each of a model's inputs, by place or by name.

@@ -1,8 +1,7 @@
 import { UsageError } from '../core/errors.ts';
-import { input } from '../graph/leaves.ts';
-import type { Layer, Weight } from '../layers/layer.ts';
+import { type Layer, placeholders, shapesAlone, type Weight } from '../layers/layer.ts';
 import { Node, type SymbolicTensor } from '../layers/symbolic.ts';
-import { nodesBetween } from './topology.ts';
+import { callNumbersOf, callsByLayer, nodesBetween } from './topology.ts';
 
 /**
  * A model with the models in it taken apart, down to calls of plain layers, so that a cut can run through them. Where
@@ -32,7 +31,7 @@ export class Network {
     layers: readonly Layer[],
   ) {
     const places = new Map(inputs.map((input) => [input, input]));
-    takeApart(outputs, places, '', undefined);
+    takeApart(outputs, places, undefined);
     const paths = pathsOf(layers);
     this.inputs = inputs;
     this.outputs = outputs.map((output) => places.get(output)!);
@@ -40,14 +39,7 @@ export class Network {
     this.paths = paths;
     this.#places = places;
     this.weightNames = weightNamesOf(paths);
-    const calls = new Map<Layer, number>();
-    this.callNumbers = new Map(
-      this.nodes.map((node) => {
-        const number = calls.get(node.layer) ?? 0;
-        calls.set(node.layer, number + 1);
-        return [node, number];
-      }),
-    );
+    this.callNumbers = callNumbersOf(callsByLayer(this.nodes));
   }
 
   /** Where a tensor of the model is in the network. */
@@ -65,19 +57,14 @@ export class Network {
 
 /** Calls the layer once more, on shapes alone. */
 function tracesLoss({ layer, inputs, training }: Node): boolean {
-  let [found, keys] = [false, 0];
-  layer.call(
-    inputs.map(({ shape, dtype }, i) => input(`input${i}`, shape, dtype)),
-    {
-      training: training !== false,
-      read: ({ path, shape }) => input(path, shape),
-      update: () => {},
-      addLoss: () => {
-        found = true;
-      },
-      randomKey: () => input(`key${++keys}`, [2], 'uint32'),
+  let found = false;
+  const context = {
+    ...shapesAlone(training !== false),
+    addLoss: () => {
+      found = true;
     },
-  );
+  };
+  layer.call(placeholders(inputs), context);
   return found;
 }
 
@@ -113,18 +100,16 @@ function pathsOf(layers: readonly Layer[]): Map<Layer, string> {
 function takeApart(
   outputs: readonly SymbolicTensor[],
   places: Map<SymbolicTensor, SymbolicTensor>,
-  prefix: string,
   training: boolean | undefined,
 ): void {
   for (const node of nodesBetween(outputs, new Set(places.keys()))) {
     const { layer } = node;
     const inputs = node.inputs.map((input) => places.get(input)!);
     const mode = node.training ?? training;
-    const path = prefix + layer.name;
     let results = node.outputs;
     if (layer.nested) {
       const within = new Map(layer.nested.inputs.map((input, i) => [input, inputs[i]!]));
-      takeApart(layer.nested.outputs, within, `${path}/`, mode);
+      takeApart(layer.nested.outputs, within, mode);
       results = layer.nested.outputs.map((output) => within.get(output)!);
     } else {
       const same = mode === node.training && inputs.every((input, i) => input === node.inputs[i]);

@@ -122,12 +122,22 @@ function perOutput<T>(
     throw new UsageError(
       `compile: ${what} must be a list or a record by the outputs’ names, got ${shown(given)}`,
     );
-  const record = given as Readonly<Record<string, T>>;
+  return ofNamedOutputs(given as Readonly<Record<string, T>>, outputs, `compile: ${what}`);
+}
+
+/**
+ * What a record has for each output.
+ *
+ * @throws {UsageError} when it names another one
+ */
+export function ofNamedOutputs<T>(
+  record: Readonly<Record<string, T>>,
+  outputs: readonly string[],
+  where: string,
+): (T | undefined)[] {
   const unknown = Object.keys(record).find((name) => !outputs.includes(name));
   if (unknown !== undefined)
-    throw new UsageError(
-      `compile: ${what}: there is no output '${unknown}'; there are ${outputs.join(', ')}`,
-    );
+    throw new UsageError(`${where}: there is no output '${unknown}'; there are ${outputs.join(', ')}`);
   return outputs.map((name) => record[name]);
 }
 

@@ -4,7 +4,7 @@ import type { Layer, Weight } from '../layers/layer.ts';
 import type { Node, SymbolicTensor } from '../layers/symbolic.ts';
 import type { Model } from './model.ts';
 import { type Column, tableText } from './table.ts';
-import { nodesBetween } from './topology.ts';
+import { callsByLayer, nodesBetween } from './topology.ts';
 
 const summaryOptions = {
   /** A column with Y or N for layers with weights. Default false. */
@@ -74,12 +74,9 @@ function size(weights: readonly Weight[]): string {
 
 /** The calls of each layer in a model; none while shapes are not known. */
 export function callsOf(model: Model): ReadonlyMap<Layer, readonly Node[]> {
-  const calls = new Map<Layer, Node[]>();
-  if (!model.isBuilt) return calls;
-  for (const input of model.inputs) calls.set(input.layer, [input.node]);
-  for (const node of nodesBetween(model.outputs, new Set(model.inputs)))
-    calls.set(node.layer, [...(calls.get(node.layer) ?? []), node]);
-  return calls;
+  if (!model.isBuilt) return new Map();
+  const { inputs, outputs } = model;
+  return callsByLayer([...inputs.map(({ node }) => node), ...nodesBetween(outputs, new Set(inputs))]);
 }
 
 /** `(None, 8)`, as Keras writes a shape. */

@@ -2,10 +2,10 @@ import { ShapeError, UsageError } from '../core/errors.ts';
 import { fromFloat16 } from '../core/float16.ts';
 import { formatShape } from '../core/shape.ts';
 import { type Tensor, tensor } from '../core/tensor.ts';
+import { isTensor } from '../data/structure.ts';
 import type { Batch, Fed } from '../training/trainable.ts';
-import { isTensor } from './feeds.ts';
 import { type TargetSpec, targetName, weightName } from './measure.ts';
-import type { OutputObjective } from './objective.ts';
+import { type OutputObjective, ofNamedOutputs } from './objective.ts';
 
 /** Factors of the loss by class: a list, or a record by the classes' numbers; 1 for those that are not there. */
 export type ClassWeight = ArrayLike<number> | Readonly<Record<number, number>>;
@@ -71,11 +71,7 @@ function forEach(fed: Fed, names: readonly string[], what: string): (Tensor | un
     if (fed.length === names.length || fed.length === 0) return names.map((_, i) => fed[i]);
     throw new UsageError(`${what} must be ${names.length} tensors (${names.join(', ')}), got ${fed.length}`);
   }
-  const record = fed as Readonly<Record<string, Tensor>>;
-  const unknown = Object.keys(record).find((name) => !names.includes(name));
-  if (unknown !== undefined)
-    throw new UsageError(`${what}: there is no output '${unknown}'; there are ${names.join(', ')}`);
-  return names.map((name) => record[name]);
+  return ofNamedOutputs(fed as Readonly<Record<string, Tensor>>, names, what);
 }
 
 /** A tensor with a row for each example. */

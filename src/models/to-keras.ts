@@ -1,11 +1,11 @@
 import { customName } from '../core/custom-objects.ts';
-import { camelCase, type OptionTable, snakeCase } from '../core/options.ts';
+import { camelCase, kerasEntry, type OptionTable } from '../core/options.ts';
 import { InputLayer } from '../layers/input.ts';
 import type { Layer } from '../layers/layer.ts';
 import { layerClasses } from '../layers/layers.ts';
 import type { Node, SymbolicTensor } from '../layers/symbolic.ts';
 import type { Model } from './model.ts';
-import { nodesBetween } from './topology.ts';
+import { callNumbersOf, callsByLayer, nodesBetween } from './topology.ts';
 
 /** An object as Keras 3 writes it: https://keras.io/guides/serialization_and_saving/#config */
 export interface KerasObject {
@@ -100,10 +100,7 @@ function layerConfig(layer: Layer): Record<string, unknown> {
   const table: OptionTable = (layer.constructor as typeof Layer).options;
   const options = Object.entries(own).flatMap(([key, held]) => {
     const name = camelCase(key);
-    const option = Object.hasOwn(table, name) ? table[name]! : undefined;
-    if (held === undefined && option?.silent) return [];
-    const toKeras = option?.kind.toKeras;
-    return [[snakeCase(key), held === undefined ? null : toKeras ? toKeras(held) : held]];
+    return kerasEntry(key, held, Object.hasOwn(table, name) ? table[name] : undefined);
   });
   return { name, trainable, dtype: float32Policy, ...Object.fromEntries(options) };
 }
@@ -121,13 +118,8 @@ function sequentialConfig(model: Model, ids: Ids): Record<string, unknown> {
 
 function functionalConfig(model: Model, ids: Ids): Record<string, unknown> {
   const { name, trainable, layers, inputs, outputs } = model;
-  const calls = new Map<Layer, Node[]>(layers.map((layer) => [layer, []]));
-  const numbers = new Map<Node, number>();
-  for (const node of nodesBetween(outputs, new Set(inputs))) {
-    const known = calls.get(node.layer)!;
-    numbers.set(node, known.length);
-    known.push(node);
-  }
+  const calls = callsByLayer(nodesBetween(outputs, new Set(inputs)));
+  const numbers = callNumbersOf(calls);
   // An input's own node is not among the calls.
   const place = ({ layer, node, index }: SymbolicTensor) => [layer.name, numbers.get(node) ?? 0, index];
   const argument = (tensor: SymbolicTensor) => ({
@@ -153,7 +145,7 @@ function functionalConfig(model: Model, ids: Ids): Record<string, unknown> {
     layers: layers.map((layer) => ({
       ...written(layer, ids),
       name: layer.name,
-      inbound_nodes: calls.get(layer)!.map(call),
+      inbound_nodes: (calls.get(layer) ?? []).map(call),
     })),
     input_layers: ends(inputs),
     output_layers: ends(outputs),

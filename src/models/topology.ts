@@ -40,6 +40,22 @@ export function refuseDisconnected(
   );
 }
 
+/** The calls of each layer, in their order. */
+export function callsByLayer(nodes: readonly Node[]): Map<Layer, Node[]> {
+  const calls = new Map<Layer, Node[]>();
+  for (const node of nodes) {
+    const known = calls.get(node.layer);
+    if (known) known.push(node);
+    else calls.set(node.layer, [node]);
+  }
+  return calls;
+}
+
+/** A layer's first call is 0, its second 1. */
+export function callNumbersOf(calls: ReadonlyMap<Layer, readonly Node[]>): Map<Node, number> {
+  return new Map([...calls.values()].flatMap((nodes) => nodes.map((node, i) => [node, i] as const)));
+}
+
 /**
  * The layers between inputs and outputs in Keras' order, which is that of their weights in `getWeights`: those farther
  * from the outputs first, and those equally far as a walk from the outputs to the inputs meets them.

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { DataError, errorCode, errorMessage } from '../../core/errors.ts';
-import { writeFileWhole } from '../../core/files.ts';
+import { makeParentFolder, writeFileWhole } from '../../core/files.ts';
 import {
   type ConfigOf,
   flag,
@@ -16,7 +16,6 @@ import type { Logs } from '../trainable.ts';
 import { RememberingCallback } from './base.ts';
 import { csvLine, firstCsvLine } from './csv.ts';
 import { shortest } from './number-text.ts';
-import { makeParentFolder } from './parent-folder.ts';
 
 const separatorKind: Kind<string> = {
   expected: 'a single character, no quotation mark and no end of line',

@@ -1,4 +1,5 @@
 import { UsageError } from '../../core/errors.ts';
+import { makeParentFolder } from '../../core/files.ts';
 import {
   type ConfigOf,
   count,
@@ -19,7 +20,6 @@ import { RememberingCallback } from './base.ts';
 import { type FilePath, parseFilePath } from './file-path.ts';
 import { Monitor } from './monitor.ts';
 import { anyNumber, monitoring } from './options.ts';
-import { makeParentFolder } from './parent-folder.ts';
 
 const options = {
   /**
