@@ -119,7 +119,7 @@ async function foveaFashionMnist(batch) {
         const pixels = tensor(
           'float32',
           [batch, 28, 28, 1],
-          Float32Array.from({ length: batch * 28 * 28 }, Math.random),
+          new Float32Array(batch * 28 * 28).map(Math.random),
         );
         const labels = Array.from({ length: batch }, () => Math.floor(10 * Math.random()));
         const targets = toCategorical(labels, 10);

@@ -10,14 +10,18 @@ import {
   cleaned,
   convert,
   fromRows,
+  type Images,
   type Lowered,
   plain,
+  rowLayout,
   rowsOf,
   sizeOfImages,
 } from './layout.ts';
 import { onnxConv, onnxConvTranspose } from './onnx-ops.ts';
 import { pick } from './rows.ts';
-import { type Purpose, winogradSize } from './tiling-table.ts';
+import { stackedFilterGradient, stackedForward, stackedInputGradient } from './stacked-winograd.ts';
+import { isSmall, type Purpose, winogradSize } from './tiling-table.ts';
+import { windowsFilterGradient, windowsForward } from './windows.ts';
 import { winogradFilterGradient, winogradForward, winogradInputGradient } from './winograd.ts';
 
 /** A convolution y = x ∗ w, or one of its gradients, by what its rules choose from. */
@@ -46,8 +50,6 @@ export function convShape(
   };
 }
 
-export type Images = Pick<Lowered, 'shape' | 'layout'>;
-
 /** One way to compute a convolution: where it applies, and its three directions in other operators. */
 interface ConvRule {
   readonly name: string;
@@ -66,20 +68,20 @@ const product: ConvRule = {
   applies: ({ window: { kernel, strides, pads }, groups }) =>
     groups === 1 && all(kernel, 1) && all(strides, 1) && all(pads, 0),
   forward(x, w, b, { output, input }) {
-    const rowLike = x.layout.kind === 'channelsFirst' ? convert(x, plain) : x;
+    const rowLike = convert(x, rowLayout(x));
     const { rows } = rowsOf(rowLike);
     const y = matMul(rows.value, reshape(w, { shape: [input[2], output[2]] }));
     return fromRows(b ? add(y, b) : y, rowLike.layout, [batchOf(x), ...output], rowLike.clean && !b);
   },
   inputGradient(dy, w, x, { input, output }) {
-    const rowLike = dy.layout.kind === 'channelsFirst' ? convert(dy, plain) : dy;
+    const rowLike = convert(dy, rowLayout(dy));
     const dx = matMul(rowsOf(rowLike).rows.value, reshape(w, { shape: [input[2], output[2]] }), {
       transposeB: true,
     });
     return fromRows(dx, rowLike.layout, x.shape, rowLike.clean);
   },
   filterGradient(x, dy, { input, output }) {
-    const clean = cleaned(dy.layout.kind === 'channelsFirst' ? convert(dy, plain) : dy);
+    const clean = cleaned(convert(dy, rowLayout(dy)));
     const rows = rowsOf(convert(x, clean.layout)).rows.value;
     const dw = matMul(rows, rowsOf(clean).rows.value, { transposeA: true });
     return reshape(dw, { shape: [1, 1, input[2], output[2]] });
@@ -175,8 +177,29 @@ function swappedConv(x: Lowered, dy: Lowered, { window, groups, input, output }:
   return reshape(transpose(cut, { perm: [2, 3, 0, 1] }), { shape: [kh, kw, channels / groups, filters] });
 }
 
+/** Small images with few channels, the batch innermost. */
+const stackedWinograd: ConvRule = {
+  name: 'stacked Winograd',
+  applies: (shape) => isSmall(shape) === 'channels',
+  forward(x, w, b, { window, output }) {
+    const y = stackedForward(x, w, window, output);
+    return b ? { ...y, value: add(y.value, reshape(b, { shape: [output[2], 1] })) } : y;
+  },
+  inputGradient: (dy, w, x, { window }) => stackedInputGradient(dy, w, x, window),
+  filterGradient: (x, dy, { window }) => stackedFilterGradient(x, dy, window),
+};
+
+/** Small images whose windows hold few numbers, as in a network's first layer. */
+const windows: ConvRule = {
+  name: 'windows',
+  applies: (shape) => isSmall(shape) === 'window',
+  forward: (x, w, b, { window, output }) => windowsForward(x, w, b, window, output),
+  inputGradient: direct.inputGradient,
+  filterGradient: (x, dy, { window }) => windowsFilterGradient(x, dy, window),
+};
+
 /** In order of preference; the last always applies. */
-const rules: readonly ConvRule[] = [product, winograd, direct];
+const rules: readonly ConvRule[] = [product, stackedWinograd, windows, winograd, direct];
 
 export function convRule(shape: ConvShape): ConvRule {
   return rules.find((rule) => rule.applies(shape))!;

@@ -4,11 +4,21 @@ import { useDevice } from '../../test/support/device.ts';
 import { randomStream, uniform } from '../../test/support/random.ts';
 import { constant, input } from '../graph/leaves.ts';
 import { add } from '../ops/elementwise.ts';
-import { asPlain, channelsFirst, cleaned, convert, plain, rowOrder, rowsOf, tiles } from './layout.ts';
+import {
+  asPlain,
+  channelsFirst,
+  cleaned,
+  convert,
+  imagesLast,
+  plain,
+  rowOrder,
+  rowsOf,
+  tiles,
+} from './layout.ts';
 
 const size = fc.integer({ min: 1, max: 9 });
 const anyLayout = fc.oneof(
-  fc.constantFrom(plain, channelsFirst),
+  fc.constantFrom(plain, channelsFirst, imagesLast),
   fc.integer({ min: 1, max: 6 }).map((m) => tiles(m)),
 );
 

@@ -9,14 +9,18 @@ import { type Address, pick, type Rows } from './rows.ts';
  * - `channelsFirst`: [batch, channels, height, width], what ONNX's Conv and pools want.
  * - `tiles`: rows [size² · batch · tiles, channels], as Winograd leaves them: pixel (y, x) is at place
  *   (y mod size, x mod size) of tile (⌊y / size⌋, ⌊x / size⌋). The last tiles may reach beyond the image.
+ * - `imagesLast`: [height, width, channels, batch], so that small images with few channels make wide products, and pixels
+ *   are moved in blocks.
  */
 export type Layout =
   | { readonly kind: 'plain' }
   | { readonly kind: 'channelsFirst' }
+  | { readonly kind: 'imagesLast' }
   | { readonly kind: 'tiles'; readonly size: number };
 
 export const plain: Layout = { kind: 'plain' };
 export const channelsFirst: Layout = { kind: 'channelsFirst' };
+export const imagesLast: Layout = { kind: 'imagesLast' };
 export const tiles = (size: number): Layout => ({ kind: 'tiles', size });
 
 export function sameLayout(a: Layout, b: Layout): boolean {
@@ -31,6 +35,19 @@ export interface Lowered {
   readonly shape: Shape;
   /** Rows of tiles outside the image are known to be zero, as gradients need it. */
   readonly clean: boolean;
+  /** Of images last: some of the pixels, where these are computed without the others. */
+  readonly at?: (pixels: readonly number[]) => Value;
+  /** Of images last: all that is not zero, in pieces that share no pixel. */
+  readonly pieces?: readonly Piece[];
+}
+
+/** What is known of images before they are computed. */
+export type Images = Pick<Lowered, 'shape' | 'layout'>;
+
+/** Some pixels of images, by their numbers (y · width + x): [pixels, channels, batch]. */
+export interface Piece {
+  readonly pixels: readonly number[];
+  readonly value: Value;
 }
 
 export function asPlain(value: Value): Lowered {
@@ -76,9 +93,14 @@ export function rowOrder(layout: Layout, height: number, width: number): RowOrde
   };
 }
 
-/** Images as rows, in the order of their layout (channels first become plain). */
+/** The layout of images' rows: those whose channels do not come last become plain. */
+export function rowLayout({ layout }: Pick<Lowered, 'layout'>): Layout {
+  return layout.kind === 'tiles' ? layout : plain;
+}
+
+/** Images as rows, in the order of their layout. */
 export function rowsOf(images: Lowered): { rows: Rows; order: RowOrder } {
-  const rowLike = images.layout.kind === 'channelsFirst' ? convert(images, plain) : images;
+  const rowLike = convert(images, rowLayout(images));
   const [height, width, channels] = sizeOfImages(images);
   const order = rowOrder(rowLike.layout, height, width);
   const count = order.lead * order.trail;
@@ -95,17 +117,25 @@ export function fromRows(rows: Value, layout: Layout, shape: Shape, clean: boole
   return { value, layout, shape, clean };
 }
 
+/** The axes of [batch, height, width, channels] in the order in which a layout has them. */
+const axes = {
+  plain: [0, 1, 2, 3],
+  channelsFirst: [0, 3, 1, 2],
+  imagesLast: [1, 2, 3, 0],
+} as const satisfies Partial<Record<Layout['kind'], readonly number[]>>;
+
 /** The same images in another layout; in tiles, what lies outside the image is zero. */
 export function convert(images: Lowered, layout: Layout): Lowered {
   const { value, layout: from, shape } = images;
   if (sameLayout(from, layout)) return images;
-  if (layout.kind === 'channelsFirst') {
-    const { value: lastly } = convert(images, plain);
-    return { value: transpose(lastly, { perm: [0, 3, 1, 2] }), layout, shape, clean: true };
+  if (from.kind !== 'tiles' && layout.kind !== 'tiles') {
+    const held: readonly number[] = axes[from.kind];
+    const perm = axes[layout.kind].map((axis) => held.indexOf(axis));
+    return { value: transpose(value, { perm }), layout, shape, clean: true };
   }
-  if (from.kind === 'channelsFirst') {
-    return convert(asPlain(transpose(value, { perm: [0, 2, 3, 1] })), layout);
-  }
+  // Tiles have rows, and those are made of plain images.
+  const between = from.kind === 'tiles' ? layout : from;
+  if (between.kind !== 'tiles' && between.kind !== 'plain') return convert(convert(images, plain), layout);
   const [height, width] = sizeOfImages(images);
   const { rows, order: source } = rowsOf(images);
   const target = rowOrder(layout, height, width);

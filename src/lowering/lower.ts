@@ -85,7 +85,9 @@ const rules = new Map<Value['op'], Rule>([
 function sumOfPixels(node: Value, x: Lowered): Lowered | undefined {
   const { axes, keepDims = false } = node.attributes as ReduceAttributes;
   const pixels = axes?.map((axis) => (axis < 0 ? axis + 4 : axis)).sort((a, b) => a - b);
-  if (x.layout.kind !== 'tiles' || keepDims || pixels?.join() !== '0,1,2') return undefined;
+  if (keepDims || pixels?.join() !== '0,1,2') return undefined;
+  if (x.layout.kind === 'imagesLast') return asPlain(reduceSum(x.value, { axes: [0, 1, 3] }));
+  if (x.layout.kind !== 'tiles') return undefined;
   return asPlain(reduceSum(rowsOf(cleaned(x)).rows.value, { axes: [0] }));
 }
 
@@ -110,7 +112,8 @@ function besideImages({ value, shape }: Lowered, layout: Layout): Value | undefi
   if (shape.length === 0) return value;
   if (shape.slice(0, -1).some((dim) => dim !== 1)) return undefined;
   const channels = shape.at(-1)!;
-  return reshape(value, { shape: layout.kind === 'channelsFirst' ? [channels, 1, 1] : [channels] });
+  const inner = { channelsFirst: [1, 1], imagesLast: [1], tiles: [], plain: [] }[layout.kind];
+  return reshape(value, { shape: [channels, ...inner] });
 }
 
 /** Element-wise operators run in whatever layout their images are in. */

@@ -5,13 +5,16 @@ import type { Value } from '../graph/value.ts';
 import type { Window } from '../ops/conv.ts';
 import { add, div, equal, mask, mul, relu, sub } from '../ops/elementwise.ts';
 import { concat, gather, reshape } from '../ops/shaping.ts';
+import { fromPieces, pixelsAt, windowPixels } from './images-last.ts';
 import {
   batchOf,
   channelsFirst,
   convert,
   fromRows,
+  imagesLast,
   type Lowered,
   plain,
+  rowLayout,
   rowOrder,
   rowsOf,
   sizeOfImages,
@@ -55,6 +58,14 @@ export function lowerMaxPool(x: Lowered, window: Window, output: PoolShape, purp
   if (x.layout.kind === 'channelsFirst') {
     return { value: onnxMaxPool(x.value, { window, output }), layout: channelsFirst, shape, clean: true };
   }
+  if (movesInBlocks(x, window)) {
+    const pixels = windowPixels(window, sizeOfImages(x).slice(0, 2) as [number, number], output);
+    const largest = pixels
+      .map((each) => pixelsAt(x, each, Number.NEGATIVE_INFINITY))
+      .reduce((a, b) => maxOf(a, b));
+    const value = reshape(largest, { shape: [...output, shape[3]!, shape[0]!] });
+    return { value, layout: imagesLast, shape, clean: true };
+  }
   // Without gradients nothing else needs the unpooled activations: pool first, and activate a quarter of them.
   const { inner, again } =
     purpose === 'frozen' && x.layout.kind === 'tiles' ? belowActivation(x) : { inner: x, again: same };
@@ -62,6 +73,11 @@ export function lowerMaxPool(x: Lowered, window: Window, output: PoolShape, purp
     poolTiles(inner, window, output) ??
     fromRows(maxOf(...shifts(inner, window, output, Number.NEGATIVE_INFINITY)), plain, shape, true);
   return { ...pooled, value: again(pooled.value) };
+}
+
+/** Whether the windows share no pixel, and the batch is innermost. */
+function movesInBlocks({ layout }: Lowered, { kernel, strides }: Window): boolean {
+  return layout.kind === 'imagesLast' && kernel.every((size, axis) => size <= strides[axis]!);
 }
 
 const same = (value: Value): Value => value;
@@ -121,7 +137,7 @@ function scatterShifts(
   const { kernel, strides, pads } = window;
   const [inHeight, inWidth] = sizeOfImages(x);
   const places = height * width;
-  const layout = x.layout.kind === 'channelsFirst' ? plain : x.layout;
+  const layout = rowLayout(x);
   const order = rowOrder(layout, inHeight, inWidth);
   const all = { value: concat(...parts, { axis: 0 }), count: parts.length * places, perImage: places };
   const reach = (axis: 0 | 1) => Math.ceil(kernel[axis] / strides[axis]);
@@ -149,6 +165,7 @@ function scatterShifts(
 /** Each place's gradient goes to the first offset whose pixel equals the maximum. */
 export function lowerMaxPoolGradient(dy: Lowered, x: Lowered, y: Lowered, window: Window): Lowered {
   const output = sizeOfImages(y).slice(0, 2) as [number, number];
+  if (movesInBlocks(x, window)) return piecesOfMaxPoolGradient(dy, x, y, window);
   const [gradient, largest] = [dy, y].map((images) => rowsOf(convert(images, plain)).rows.value) as [
     Value,
     Value,
@@ -160,6 +177,26 @@ export function lowerMaxPoolGradient(dy: Lowered, x: Lowered, y: Lowered, window
     return part;
   });
   return scatterShifts(parts, x, window, output);
+}
+
+/** As above, with the batch innermost: a piece for each offset. */
+function piecesOfMaxPoolGradient(dy: Lowered, x: Lowered, y: Lowered, window: Window): Lowered {
+  const [height, width, channels] = sizeOfImages(x);
+  const [down, across] = sizeOfImages(y);
+  const [gradient, largest] = [dy, y].map((images) =>
+    reshape(convert(images, imagesLast).value, { shape: [down * across, channels, batchOf(x)] }),
+  ) as [Value, Value];
+  let rest = gradient;
+  const offsets = windowPixels(window, [height, width], [down, across]);
+  const pieces = offsets.map((pixels, at) => {
+    // What the others leave is the last one's, if every window has it.
+    if (at === offsets.length - 1 && !pixels.includes(-1)) return { pixels, value: rest };
+    const found = equal(pixelsAt(x, pixels, Number.NEGATIVE_INFINITY), largest);
+    const value = mul(rest, mask(found, rest));
+    rest = sub(rest, value);
+    return { pixels, value };
+  });
+  return fromPieces(pieces, x.shape);
 }
 
 export function lowerAveragePoolGradient(dy: Lowered, x: Lowered, window: Window): Lowered {

@@ -29,3 +29,25 @@ export function winogradSize({ window, groups, input, output, purpose }: ConvSha
   // F7 divides 14, 28 and 56; its transforms pay where there are many channels.
   return side % 7 === 0 && side <= 56 && filters >= 256 ? 7 : 4;
 }
+
+/**
+ * Whether images stay with the batch innermost while they are trained on: where the maps are small, and either few
+ * numbers are under a window of any form, or a 3×3 kernel meets few channels. The products then have the batch as their
+ * width, and the images' places are moved in blocks.
+ */
+export function isSmall({
+  window: { kernel, strides, dilations },
+  groups,
+  input,
+  output,
+  purpose,
+}: ConvShape): 'window' | 'channels' | undefined {
+  const [height, width, channels] = input;
+  const filters = output[2];
+  if (purpose !== 'training' || groups !== 1 || Math.max(height, width) > 32 || filters > 64)
+    return undefined;
+  if (kernel[0] * kernel[1] * channels <= 32) return 'window';
+  const simple = kernel.every((k) => k === 3) && [...strides, ...dilations].every((s) => s === 1);
+  const enough = Math.min(channels, filters) >= 16 && Math.min(output[0], output[1]) >= 3;
+  return simple && enough && channels <= 64 ? 'channels' : undefined;
+}

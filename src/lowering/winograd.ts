@@ -37,7 +37,7 @@ const points: Readonly<Record<number, readonly number[]>> = {
   7: [0, 1, -1, 2, -2, 0.5, -0.5, -1.5],
 };
 
-type Matrix = readonly (readonly number[])[];
+export type Matrix = readonly (readonly number[])[];
 
 /** The ascending coefficients of Π (x − root). */
 function polynomial(roots: readonly number[]): number[] {
@@ -80,7 +80,7 @@ function transform(matrix: Matrix, tilesOf: Value): Value {
   return reshape(across, { shape: [rows * rows, width] });
 }
 
-const transposed = (matrix: Matrix): Matrix => matrix[0]!.map((_, k) => matrix.map((row) => row[k]!));
+export const transposed = (matrix: Matrix): Matrix => matrix[0]!.map((_, k) => matrix.map((row) => row[k]!));
 
 /** The layout of the output's tiles, and of the tiles of the input that they are made from. */
 interface Tiling {

@@ -4,6 +4,7 @@ import { UsageError } from '../core/errors.ts';
 import { input } from '../graph/leaves.ts';
 import type { Value } from '../graph/value.ts';
 import type { Weight } from '../layers/layer.ts';
+import { rearranged } from '../lowering/rearrange.ts';
 import { add } from '../ops/elementwise.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import { penaltyOf } from '../regularizers/regularizers.ts';
@@ -63,14 +64,15 @@ export function trainingStep(
   const { predictions, weights, updates, randomKeys } = tail;
   const { loss: mean, outputs } = measured(predictions, objectives, targets);
   const loss = regularized(mean, tail);
+  const now = rearranged([loss, ...Object.values(outputs), ...updates.values()]);
   const trainable = new Set(network.nodes.flatMap(({ layer }) => layer.trainableWeights));
   const optimized = [...weights].filter(([weight]) => trainable.has(weight));
   const gradients = gradient(
-    loss,
+    now(loss),
     optimized.map(([, value]) => value),
   );
   const state: Record<string, Value> = {};
-  for (const [weight, value] of updates) state[network.weightNames.get(weight)!] = value;
+  for (const [weight, value] of updates) state[network.weightNames.get(weight)!] = now(value);
   const contexts = optimized.map(([weight, value], i) => {
     const name = network.weightNames.get(weight)!;
     const slots = optimizer
@@ -93,7 +95,9 @@ export function trainingStep(
   });
   return {
     name: 'training step',
-    outputs: { loss, ...outputs },
+    outputs: Object.fromEntries(
+      Object.entries({ loss, ...outputs }).map(([name, value]) => [name, now(value)]),
+    ),
     state,
     weights: [...new Set([...weights.keys(), ...updates.keys()])],
     changed: [...updates.keys(), ...optimized.map(([weight]) => weight)],
