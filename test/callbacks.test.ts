@@ -641,7 +641,7 @@ describe('ProgbarLogger', () => {
     logger.setParams({ epochs: 1, steps: 4 });
     logger.onTrainBegin({});
     logger.onEpochBegin(0, {});
-    logger.onTrainBatchEnd(0, { loss: 2 });
+    logger.onTrainBatchEnd(0, { loss: 2 }, { epoch: 0, step: 1, examples: 1 });
     const bar = `${'█'.repeat(6)}${'░'.repeat(18)} 1/4`;
     expect(parts.at(-1)).toMatch(new RegExp(`^Epoch 1/1 {2}${bar} {2}\\d+:\\d\\d left {2}loss 2\\.0000$`));
     logger.onTrainEnd({});
@@ -649,7 +649,7 @@ describe('ProgbarLogger', () => {
     const narrow = written(true, 20);
     const small = callbacks.progbarLogger({ stream: narrow.stream });
     small.onEpochBegin(0, {});
-    small.onTrainBatchEnd(0, { loss: 2 });
+    small.onTrainBatchEnd(0, { loss: 2 }, { epoch: 0, step: 1, examples: 1 });
     expect(narrow.parts.at(-1)).toBe('Epoch 1/1  1 steps ');
   });
 

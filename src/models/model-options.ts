@@ -3,6 +3,7 @@ import type { Dataset } from '../data/dataset.ts';
 import type { SymbolicTensor } from '../layers/symbolic.ts';
 import type { Optimizer, OptimizerName } from '../optimizers/optimizers.ts';
 import type { Callback } from '../training/callback.ts';
+import type { SessionRunHook } from '../training/hook.ts';
 import type { Fed } from '../training/trainable.ts';
 import type { Arrays } from './arrays.ts';
 import type { BatchElement } from './elements.ts';
@@ -49,6 +50,13 @@ export interface FitOptions {
   readonly callbacks?: readonly Callback[];
   /** 1: a progress bar on standard error. Default 0: nothing. */
   readonly verbose?: 0 | 1;
+  /** Told of each step: https://www.tensorflow.org/api_docs/python/tf/estimator/SessionRunHook */
+  readonly hooks?: readonly SessionRunHook[];
+  /**
+   * Where a callback saves the training: whether data whose order cannot be repeated (`deterministic: false`) is refused,
+   * or only warned of. Default false.
+   */
+  readonly exactResume?: boolean;
   /** Ends the training after the step that is running; what is learned is kept. */
   readonly signal?: AbortSignal;
 }
@@ -69,6 +77,9 @@ export interface EvaluateOptions {
   /** Batches at most. Default: all. */
   readonly steps?: number;
   readonly callbacks?: readonly Callback[];
+  readonly hooks?: readonly SessionRunHook[];
+  /** Ends it with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** `evaluate` on examples in memory. */
@@ -110,6 +121,8 @@ const fit = [
   'classWeight',
   'callbacks',
   'verbose',
+  'hooks',
+  'exactResume',
   'signal',
 ];
 
@@ -118,8 +131,8 @@ export const optionNames = {
   compile: ['optimizer', 'loss', 'lossWeights', 'metrics', 'weightedMetrics', 'seed', 'resume'],
   fitDataset: fit,
   fit: [...fit, 'batchSize', 'shuffle', 'validationSplit', 'sampleWeight'],
-  evaluateDataset: ['steps', 'callbacks'],
-  evaluate: ['steps', 'callbacks', 'batchSize', 'sampleWeight'],
+  evaluateDataset: ['steps', 'callbacks', 'hooks', 'signal'],
+  evaluate: ['steps', 'callbacks', 'hooks', 'signal', 'batchSize', 'sampleWeight'],
   predict: ['batchSize', 'callbacks'],
   onBatch: ['sampleWeight', 'classWeight'],
 };

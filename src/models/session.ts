@@ -5,7 +5,8 @@ import { elementCount, scalar, type Tensor, tensor } from '../core/tensor.ts';
 import type { Layer, Weight } from '../layers/layer.ts';
 import { averageSlot, type Optimizer, type Slot, usesAveragesAtEnd } from '../optimizers/optimizer.ts';
 import { Device } from '../runtime/device.ts';
-import type { Batch, Examples, Purpose, Sums, Trainable } from '../training/trainable.ts';
+import type { ModelCapture } from '../training/state.ts';
+import type { Batch, Examples, Purpose, StepResult, Sums, Trainable } from '../training/trainable.ts';
 import { type Cut, cut } from './cut.ts';
 import { Features } from './features.ts';
 import { type LogReader, logReader } from './measure.ts';
@@ -42,11 +43,17 @@ export interface Training {
 export interface Clock {
   /** The number of the next step, from 1 on, and its learning rate. */
   next(): { readonly step: number; readonly learningRate: number };
+  /** The next step has been made. */
+  made(): void;
+  /** What a training goes on from. */
+  values(): ModelCapture['values'];
 }
 
 /** A compiled step for targets of one kind. */
 interface Ready extends Compiled<Step> {
   readonly read: LogReader;
+  /** Outputs that are told of each step: loss and the sums of metrics. */
+  readonly told: readonly string[];
   /** Weights that the graph holds as constants, and their values in it. */
   readonly frozen: ReadonlyMap<Weight, Tensor | undefined>;
 }
@@ -102,48 +109,79 @@ export class Session {
     const means = new Set(lossLogs(objectives));
     const ready = new Map<string, Ready>();
     const stepFor = async (purpose: Purpose, batch: Prepared): Promise<Ready> => {
-      const kind = `${purpose} ${batch.kind}`;
+      const kind = [purpose, batch.kind, ...(purpose === 'train' ? declared : [])].join(' ');
       const known = ready.get(kind);
       if (known && isCurrent(known)) return known;
       const made = await make(purpose, kind, batch.specs);
       ready.set(kind, made);
       return made;
     };
+    let declared: readonly string[] = [];
     const make = async (purpose: Purpose, kind: string, targets: Prepared['specs']): Promise<Ready> => {
       const measures = { objectives, targets };
       const compiled = await this.#program(training, kind, where, () =>
         purpose === 'train'
-          ? trainingStep(this.#network, where, measures, optimizer)
+          ? trainingStep(this.#network, where, measures, optimizer, declared)
           : testStep(this.#network, where, measures),
+      );
+      const told = Object.keys(compiled.spec.outputs).filter(
+        (name) => purpose === 'test' || !declared.includes(name),
       );
       const shapes = this.#network.outputs.map(({ shape }) => shape);
       const frozen = new Map(frozenWeights(where).map((weight) => [weight, weight.value]));
-      return { ...compiled, frozen, read: logReader(objectives, targets, shapes) };
+      return { ...compiled, told, frozen, read: logReader(objectives, targets, shapes) };
     };
     let read: LogReader | undefined;
-    const run = async (purpose: Purpose, batch: Prepared): Promise<Sums> => {
-      const step = await stepFor(purpose, batch);
-      const { spec, program } = step;
+    const run = async (
+      step: Ready,
+      batch: Prepared,
+      own: Record<string, Tensor>,
+      fetches: readonly string[],
+    ) => {
       read = step.read;
-      await this.#upload(spec, purpose === 'train' ? optimizer : undefined);
-      const { features, recycle, examples } = batch;
-      const feeds: Record<string, Tensor> = { ...features, ...batch.feeds };
-      if (purpose === 'train') {
-        for (const weight of spec.changed) this.#changed.add(weight);
-        const { step: number, learningRate } = clock.next();
-        const scalars = optimizer.scalars(learningRate, number);
-        for (const [name, feed] of scalarFeeds) feeds[feed] = scalar(scalars[name]!);
-        for (const key of spec.randomKeys) feeds[key.name] = keyOf(key, seed, number);
-      } else this.#draw(spec, feeds);
-      const results = await program.run(feeds, { transfer: featureNames, ...(recycle && { recycle }) });
-      return sumsOf(results, means, examples);
+      const { features, recycle } = batch;
+      const results = await step.program.run(
+        { ...features, ...batch.feeds, ...own },
+        {
+          transfer: featureNames,
+          outputs: [...step.told, ...fetches],
+          ...(recycle && { recycle }),
+        },
+      );
+      const of = (names: readonly string[]) =>
+        Object.fromEntries(names.map((name) => [name, results[name]!] as const));
+      return { sums: sumsOf(of(step.told), means, batch.examples), fetched: of(fetches) };
+    };
+    const trainStep = async (batch: Prepared, fetches: readonly string[]): Promise<StepResult> => {
+      const step = await stepFor('train', batch);
+      await this.#upload(step.spec, optimizer);
+      for (const weight of step.spec.changed) this.#changed.add(weight);
+      const { step: number, learningRate } = clock.next();
+      const scalars = optimizer.scalars(learningRate, number);
+      const own: Record<string, Tensor> = {};
+      for (const [name, feed] of scalarFeeds) own[feed] = scalar(scalars[name]!);
+      for (const key of step.spec.randomKeys) own[key.name] = keyOf(key, seed, number);
+      const result = await run(step, batch, own, [...new Set(fetches)]);
+      clock.made();
+      return { ...result, learningRate };
+    };
+    const measure = async (batch: Prepared): Promise<Sums> => {
+      const step = await stepFor('test', batch);
+      await this.#upload(step.spec);
+      const own: Record<string, Tensor> = {};
+      this.#draw(step.spec, own);
+      return (await run(step, batch, own, [])).sums;
     };
     return {
       prepare: (batch, purpose) =>
         this.#prepare(batch, where, objectives, purpose === 'train' ? classWeight : undefined),
-      trainStep: (batch) => run('train', batch),
-      testStep: (batch) => run('test', batch),
+      declare: (fetches) => {
+        declared = fetches;
+      },
+      trainStep,
+      testStep: measure,
       logsOf: (sums) => read!(sums),
+      capture: () => this.#capture(where, optimizer, clock.values()),
       endTraining: () => this.#takeAverages(optimizer),
     };
   }
@@ -186,9 +224,8 @@ export class Session {
   /** Where the optimizer keeps moving averages, they take the weights' place when training ends. */
   async #takeAverages(optimizer: Optimizer): Promise<void> {
     if (!usesAveragesAtEnd(optimizer)) return;
-    const { nodes, weightNames } = this.#network;
-    for (const weight of new Set(nodes.flatMap(({ layer }) => layer.trainableWeights))) {
-      const slot = names.slot(weightNames.get(weight)!, averageSlot);
+    for (const weight of this.#trainableWeights()) {
+      const slot = names.slot(this.#network.weightNames.get(weight)!, averageSlot);
       if (this.#slots.has(slot)) await this.#bring(weight, slot, false);
     }
   }
@@ -200,11 +237,47 @@ export class Session {
     if (isUploaded) this.#uploaded.set(weight, value!);
   }
 
+  #trainableWeights(): Set<Weight> {
+    return new Set(this.#network.nodes.flatMap(({ layer }) => layer.trainableWeights));
+  }
+
+  /** Goes on as if so many predictions had been made: each draws its own numbers. */
+  startDraws(draws: number): void {
+    this.#draws = draws;
+  }
+
   /** Starts the optimizer from these; those that are not there begin anew. */
   startSlots(slots: OptimizerState['slots']): void {
     this.#slots.clear();
     this.#equipped = new WeakSet();
     this.#initialSlots = slots;
+  }
+
+  /** What training changes, and what the optimizer keeps, by their names on the device. */
+  async #capture(
+    { weights }: Cut,
+    optimizer: Optimizer,
+    values: ModelCapture['values'],
+  ): Promise<ModelCapture> {
+    const trainable = this.#trainableWeights();
+    const here: Record<string, Tensor> = {};
+    const there: string[] = [];
+    for (const weight of weights) {
+      const name = this.#network.weightNames.get(weight)!;
+      if (this.#uploaded.has(weight) && this.#uploaded.get(weight) === weight.value) there.push(name);
+      else here[name] = asFloat32(weight.value!);
+      if (!trainable.has(weight)) continue;
+      for (const slot of optimizer.slots({ name, shape: weight.shape })) {
+        const key = names.slot(name, slot.name);
+        if (this.#slots.has(key)) there.push(key);
+        else here[key] = beginning(slot, key, weight, this.#initialSlots);
+      }
+    }
+    const collect = await this.#device.mark(there);
+    return {
+      values: { ...values, draws: this.#draws },
+      tensors: async () => ({ ...here, ...(await collect()) }),
+    };
   }
 
   async slots(): Promise<Record<string, Tensor>> {

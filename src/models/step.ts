@@ -4,6 +4,7 @@ import { UsageError } from '../core/errors.ts';
 import { input } from '../graph/leaves.ts';
 import type { Value } from '../graph/value.ts';
 import type { Weight } from '../layers/layer.ts';
+import type { SymbolicTensor } from '../layers/symbolic.ts';
 import { rearranged } from '../lowering/rearrange.ts';
 import { add } from '../ops/elementwise.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
@@ -20,6 +21,8 @@ export const names = {
   scalar: (name: string) => `optimizer/${name}`,
   slot: (weightName: string, slot: string) => `${weightName}/${slot}`,
   output: (index: number) => `output/${index}`,
+  gradient: (weightName: string) => `gradients/${weightName}`,
+  layerOutput: (path: string) => `outputs/${path}`,
 };
 
 /** What a step measures. */
@@ -53,14 +56,21 @@ function regularized(loss: Value | undefined, { weights, losses }: Tail): Value 
   return parts.reduce((sum, part) => add(sum, part));
 }
 
-/** One training step as a graph: forward, loss, gradients, update. */
+/**
+ * One training step as a graph: forward, loss, gradients, update.
+ *
+ * @param fetches what it gives beside loss and metrics: `gradients/…` of a weight, `outputs/…` of a layer of the tail
+ * @throws {UsageError} when there is no such gradient or output
+ */
 export function trainingStep(
   network: Network,
   cut: Cut,
   { objectives, targets }: Measures,
   optimizer: Optimizer,
+  fetches: readonly string[] = [],
 ): Step {
-  const tail = tailOf(network, cut, true);
+  const shown = layerOutputs(network, cut, fetches);
+  const tail = tailOf(network, cut, true, [...shown.values()]);
   const { predictions, weights, updates, randomKeys } = tail;
   const { loss: mean, outputs } = measured(predictions, objectives, targets);
   const loss = regularized(mean, tail);
@@ -93,17 +103,42 @@ export function trainingStep(
     state[name] = constraint ? constrained(constraint, next) : next;
     for (const [slot, value] of Object.entries(slots)) state[names.slot(name, slot)] = value;
   });
+  const told = Object.entries({ loss, ...outputs }).map(([name, value]) => [name, now(value)] as const);
+  const fetchable = new Map([
+    ...contexts.map(({ name, gradient }) => [names.gradient(name), gradient] as const),
+    ...[...shown.keys()].map((name, i) => [name, tail.others[i]!] as const),
+  ]);
   return {
     name: 'training step',
-    outputs: Object.fromEntries(
-      Object.entries({ loss, ...outputs }).map(([name, value]) => [name, now(value)]),
-    ),
+    outputs: Object.fromEntries([
+      ...told,
+      ...fetches.map((name) => [name, fetched(name, fetchable)] as const),
+    ]),
     state,
     weights: [...new Set([...weights.keys(), ...updates.keys()])],
     changed: [...updates.keys(), ...optimized.map(([weight]) => weight)],
     optimized: optimized.map(([weight]) => weight),
     randomKeys,
   };
+}
+
+/** The layers of the tail whose outputs are to be fetched, by the fetches' names. */
+function layerOutputs(network: Network, cut: Cut, fetches: readonly string[]): Map<string, SymbolicTensor> {
+  const found = new Map<string, SymbolicTensor>();
+  for (const { layer, outputs } of network.nodes) {
+    const name = names.layerOutput(network.paths.get(layer)!);
+    if (fetches.includes(name) && cut.tail.has(outputs[0]!)) found.set(name, outputs[0]!);
+  }
+  return found;
+}
+
+function fetched(name: string, fetchable: ReadonlyMap<string, Value>): Value {
+  const value = fetchable.get(name);
+  if (value) return value;
+  const gradients = [...fetchable.keys()].filter((known) => known.startsWith('gradients/'));
+  throw new UsageError(
+    `'${name}' cannot be fetched from a training step; it has ${gradients.join(', ')}, and outputs/… of the layers that train or stand behind them`,
+  );
 }
 
 /** Loss and metrics in inference. */

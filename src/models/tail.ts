@@ -24,6 +24,8 @@ export interface RandomKey {
 export interface Tail {
   /** In the order of the model's outputs. */
   readonly predictions: readonly Value[];
+  /** Of the tensors that were asked for beside them. */
+  readonly others: readonly Value[];
   /** The weights that training changes, as inputs. */
   readonly weights: ReadonlyMap<Weight, Value>;
   /** New values of those that the layers change themselves. */
@@ -36,7 +38,12 @@ export interface Tail {
 /** The name under which a feature is fed. */
 export const featureName = (tensor: SymbolicTensor): string => `feature/${tensor.id}`;
 
-export function tailOf(network: Network, { frontier, weights: changing }: Cut, training: boolean): Tail {
+export function tailOf(
+  network: Network,
+  { frontier, weights: changing }: Cut,
+  training: boolean,
+  others: readonly SymbolicTensor[] = [],
+): Tail {
   const weights = new Map<Weight, Value>();
   const constants = new Map<Weight, Value>();
   const updates = new Map<Weight, Value>();
@@ -77,6 +84,14 @@ export function tailOf(network: Network, { frontier, weights: changing }: Cut, t
   const given = new Map(
     frontier.map((tensor) => [tensor, input(featureName(tensor), tensor.shape, tensor.dtype)]),
   );
-  const predictions = forward(network.outputs, given, contextOf);
-  return { predictions, weights, updates, losses, randomKeys };
+  const values = forward([...network.outputs, ...others], given, contextOf);
+  const { length } = network.outputs;
+  return {
+    predictions: values.slice(0, length),
+    others: values.slice(length),
+    weights,
+    updates,
+    losses,
+    randomKeys,
+  };
 }

@@ -8,7 +8,10 @@ import { learningRateAt, type Optimizer, optimizerOf } from '../optimizers/optim
 import type { Callback } from '../training/callback.ts';
 import { History } from '../training/callbacks/history.ts';
 import { ProgbarLogger } from '../training/callbacks/progbar-logger.ts';
-import { runTest, runTraining } from '../training/loop.ts';
+import { runTest } from '../training/evaluation.ts';
+import { runTraining } from '../training/loop.ts';
+import type { OpenStream } from '../training/placed.ts';
+import type { ModelCapture } from '../training/state.ts';
 import type { Batch, Examples, Fed, Logs } from '../training/trainable.ts';
 import { type Arrays, arrayBatches, ownKeys, splitArrays } from './arrays.ts';
 import { batchesOf } from './elements.ts';
@@ -24,6 +27,7 @@ import {
 } from './model-options.ts';
 import type { Network } from './network.ts';
 import { objectiveOf } from './objective.ts';
+import { restoreWeights } from './restoring.ts';
 import { type OptimizerState, Session, type Training } from './session.ts';
 import type { ClassWeight } from './targets.ts';
 
@@ -130,21 +134,24 @@ export class Trainer {
       throw new UsageError(`model '${this.#model.name}': no layer is trainable`);
     const keys = ownKeys();
     const validation = this.#validation(options, validationBatchSize, keys);
-    const session = await this.#ready();
     const history = new History();
     const shown = options.verbose ? [new ProgbarLogger()] : [];
     const callbacks: Callback[] = [history, ...(options.callbacks ?? []), ...shown];
     for (const callback of callbacks) callback.setModel?.(this.#model);
     this.stopTraining = false;
+    const from = await restoredBy(callbacks);
+    const session = await this.#ready(from?.model);
     try {
       await runTraining(session.trainable(training, this.#clock(), { classWeight }), {
         epochs,
         initialEpoch,
         stepsPerEpoch,
         steps: data.cardinality,
-        batches: (pass) => data.iterate(pass),
+        batches: streamsOf(data, callbacks, options.exactResume ?? false),
+        from,
         validation,
         callbacks,
+        hooks: options.hooks ?? [],
         control: this,
         signal,
       });
@@ -156,13 +163,22 @@ export class Trainer {
     return history;
   }
 
-  async evaluate(data: Dataset<Batch>, { steps, callbacks = [] }: EvaluateOptions): Promise<Logs> {
+  async evaluate(
+    data: Dataset<Batch>,
+    { steps, callbacks = [], hooks = [], signal }: EvaluateOptions,
+  ): Promise<Logs> {
     this.#wanted('evaluate');
     await this.#buildFrom(data);
     const training = this.#trainingNow();
     const session = await this.#ready();
     for (const callback of callbacks) callback.setModel?.(this.#model);
-    return runTest(session.trainable(training, this.#clock()), data.iterate(0), { steps, callbacks });
+    return runTest(session.trainable(training, this.#clock()), data.iterate(0), {
+      steps,
+      callbacks,
+      hooks,
+      globalStep: this.#iterations,
+      signal,
+    });
   }
 
   /** One step, or one test, on one batch. */
@@ -173,7 +189,9 @@ export class Trainer {
     const session = await this.#ready();
     const trainable = session.trainable(training, this.#clock(), { classWeight });
     // Weights of classes that are given for a single test are meant for it.
-    return trainable.logsOf(await trainable[what](await trainable.prepare(batch, 'train')));
+    const prepared = await trainable.prepare(batch, 'train');
+    if (what === 'testStep') return trainable.logsOf(await trainable.testStep(prepared));
+    return trainable.logsOf((await trainable.trainStep(prepared, [])).sums);
   }
 
   /** One result for each batch; the next batch is made ready while one is computed. */
@@ -234,10 +252,27 @@ export class Trainer {
     const { optimizer } = this.#wanted('fit');
     return {
       next: () => {
-        const step = ++this.#iterations;
+        const step = this.#iterations + 1;
         return { step, learningRate: this.#learningRate ?? learningRateAt(optimizer, step) };
       },
+      made: () => {
+        this.#iterations++;
+      },
+      values: () => ({ iterations: this.#iterations, learningRate: this.#learningRate ?? null }),
     };
+  }
+
+  /**
+   * Takes up an earlier training of this model.
+   *
+   * @throws {DataError} names the weight that is missing, unknown or of another shape
+   */
+  async #goOnFrom({ values, tensors }: ModelCapture, session: Session): Promise<void> {
+    const { iterations, learningRate, draws } = values;
+    const slots = restoreWeights(this.#model, await tensors());
+    this.setOptimizerState({ iterations: iterations!, slots });
+    this.#learningRate = learningRate ?? undefined;
+    session.startDraws(draws ?? 0);
   }
 
   /** Lets go of what was kept of examples under such keys. */
@@ -275,11 +310,12 @@ export class Trainer {
     return this.#model.outputs.map(({ layer }) => layer.name);
   }
 
-  /** A session with weights, and with the optimizer's state. */
-  async #ready(): Promise<Session> {
+  /** A session with weights, and with the optimizer's state; those of an earlier training, where it is given. */
+  async #ready(from?: ModelCapture): Promise<Session> {
     this.#model.initialize(this.#compiled?.seed);
     const session = await this.#open();
     await session.settle();
+    if (from) await this.#goOnFrom(from, session);
     if (this.#slots) session.startSlots(this.#slots);
     this.#slots = undefined;
     return session;
@@ -338,6 +374,42 @@ export class Trainer {
     if (!this.#slots) this.setOptimizerState({ iterations: 0, slots: {} });
     await (await session?.open)?.close();
   }
+}
+
+/** Where a callback takes up an earlier training. */
+async function restoredBy(callbacks: readonly Callback[]) {
+  for (const callback of callbacks) {
+    const state = await callback.restore?.();
+    if (state) return state;
+  }
+  return undefined;
+}
+
+/**
+ * The passes over the data. Where a callback saves the training, they tell their places.
+ *
+ * @param exact whether data that cannot tell is refused, or only warned of
+ */
+function streamsOf(data: Dataset<Batch>, callbacks: readonly Callback[], exact: boolean): OpenStream {
+  if (!callbacks.some(({ onSave }) => onSave)) return (pass) => data.iterate(pass);
+  let isWarned = false;
+  return (pass, state) => {
+    const iterator = data.iterator(state ? { state } : { epoch: pass });
+    const placeNow = () => {
+      try {
+        return iterator.save();
+      } catch (error) {
+        if (exact || !(error instanceof UsageError)) throw error;
+        if (!isWarned)
+          process.emitWarning(
+            `a training that is taken up again will read other batches than this one: ${error.message}`,
+          );
+        isWarned = true;
+        return null;
+      }
+    };
+    return Object.assign(iterator, { placeNow });
+  };
 }
 
 function slotNamesOf(slots: OptimizerState['slots']): string[] {

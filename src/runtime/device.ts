@@ -30,7 +30,12 @@ export interface RunOptions {
   readonly transfer?: readonly string[];
   /** Takes the memory of transferred feeds back when the run is done. */
   readonly recycle?: (buffer: ArrayBuffer) => void;
+  /** The outputs that are wanted. Default: all. */
+  readonly outputs?: readonly string[];
 }
+
+/** The thread of a device has ended by itself: what it held is gone. */
+export class DeviceLostError extends ComputeError {}
 
 interface Pending {
   readonly what: string;
@@ -55,7 +60,9 @@ export class Device {
   readonly #exited: Promise<void>;
   #lastId = 0;
   #programs = 0;
+  #marks = 0;
   #closed = false;
+  #lost = false;
 
   private constructor(threads: number) {
     this.threads = threads;
@@ -94,15 +101,11 @@ export class Device {
     );
     const bytes = await inTurns(concatenated(encodeModelPieces(model)));
     const program = ++this.#programs;
-    await this.#ask(
-      name,
-      { kind: 'compile', program, name, bytes, state: stateNames, outputs: Object.keys(outputs) },
-      [bytes.buffer],
-    );
+    await this.#ask(name, { kind: 'compile', program, bytes, state: stateNames }, [bytes.buffer]);
+    const all = Object.keys(outputs);
     return new Program(
       name,
-      (feeds, { slice, transfer = [], recycle } = {}) =>
-        this.#run(program, name, feeds, slice, transfer, recycle),
+      (feeds, options = {}) => this.#run(program, name, feeds, { outputs: all, ...options }),
       async () => {
         if (!this.#closed) await this.#ask(name, { kind: 'dispose', program });
       },
@@ -120,6 +123,19 @@ export class Device {
     return outputs as Record<string, Tensor>;
   }
 
+  /**
+   * Keeps values as they are now. Later runs may go on: it costs them nothing, and what they replace meanwhile is not
+   * even copied.
+   *
+   * @returns collects them, once
+   */
+  async mark(names: readonly string[]): Promise<() => Promise<Record<string, Tensor>>> {
+    const mark = ++this.#marks;
+    await this.#ask('mark', { kind: 'mark', mark, names });
+    return async () =>
+      (await this.#ask('collect', { kind: 'collect', mark })).outputs as Record<string, Tensor>;
+  }
+
   /** Ends the worker once what was asked of it is done. A closed device cannot be used. */
   async close(): Promise<void> {
     if (!this.#closed) {
@@ -134,9 +150,7 @@ export class Device {
     program: number,
     name: string,
     feeds: Readonly<Record<string, Tensor>>,
-    slice: number | undefined,
-    transfer: readonly string[],
-    recycle: ((buffer: ArrayBuffer) => void) | undefined,
+    { slice, transfer = [], recycle, outputs: wanted }: RunOptions & Required<Pick<RunOptions, 'outputs'>>,
   ): Promise<Record<string, Tensor>> {
     if (slice !== undefined && !(Number.isInteger(slice) && slice > 0)) {
       throw new UsageError(`${name}: slice must be a whole number above 0, got ${slice}`);
@@ -150,6 +164,7 @@ export class Device {
       feeds: feeds as WireTensors,
       slice,
       giveBack: recycle ? transfer : [],
+      outputs: wanted,
     };
     const { outputs, givenBack } = await this.#ask(
       name,
@@ -161,6 +176,7 @@ export class Device {
   }
 
   #ask(what: string, message: Message, transfer: ArrayBuffer[] = []): Promise<Answer> {
+    if (this.#lost) return Promise.reject(new DeviceLostError(`${what}: the worker thread has ended`));
     if (this.#closed) return Promise.reject(new ComputeError(`${what}: the device is closed`));
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
@@ -182,8 +198,9 @@ export class Device {
   }
 
   #fail(reason: string): void {
-    for (const { what, reject } of this.#pending.values()) reject(new ComputeError(`${what}: ${reason}`));
+    for (const { what, reject } of this.#pending.values()) reject(new DeviceLostError(`${what}: ${reason}`));
     this.#pending.clear();
+    this.#lost = !this.#closed;
     this.#closed = true;
   }
 }

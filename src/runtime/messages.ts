@@ -13,11 +13,9 @@ export type WireTensors = Readonly<Record<string, WireTensor>>;
 export interface CompileMessage {
   readonly kind: 'compile';
   readonly program: number;
-  readonly name: string;
   readonly bytes: Uint8Array;
   /** Outputs that replace the state of the same name. */
   readonly state: readonly string[];
-  readonly outputs: readonly string[];
 }
 
 export interface RunMessage {
@@ -28,6 +26,8 @@ export interface RunMessage {
   readonly slice: number | undefined;
   /** Feeds whose memory goes back with the answer. */
   readonly giveBack: readonly string[];
+  /** Outputs to answer with. */
+  readonly outputs: readonly string[];
 }
 
 export type Message =
@@ -36,6 +36,9 @@ export type Message =
   | { readonly kind: 'dispose'; readonly program: number }
   | { readonly kind: 'setState'; readonly values: WireTensors }
   | { readonly kind: 'getState'; readonly names: readonly string[] }
+  /** Keeps these values as they are now, until they are collected. */
+  | { readonly kind: 'mark'; readonly mark: number; readonly names: readonly string[] }
+  | { readonly kind: 'collect'; readonly mark: number }
   | { readonly kind: 'close' };
 
 export interface WorkerOptions {

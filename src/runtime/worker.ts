@@ -16,8 +16,6 @@ import type {
 
 interface Program {
   readonly session: InferenceSession;
-  readonly name: string;
-  readonly outputs: readonly string[];
   readonly state: readonly string[];
 }
 
@@ -35,13 +33,7 @@ const fromTensor = ({ type, dims, data }: Tensor): WireTensor => ({
   data: data as unknown as ArrayBufferView,
 });
 
-async function compile({
-  program,
-  name,
-  bytes,
-  state: stateNames,
-  outputs,
-}: CompileMessage): Promise<Answer> {
+async function compile({ program, bytes, state: stateNames }: CompileMessage): Promise<Answer> {
   const session = await InferenceSession.create(bytes, {
     executionProviders: ['cpu'],
     intraOpNumThreads: threads,
@@ -50,12 +42,16 @@ async function compile({
     enableMemPattern: false,
     logSeverityLevel: 4, // an error arrives as an exception, and need not be printed too
   });
-  programs.set(program, { session, name, outputs, state: stateNames });
+  programs.set(program, { session, state: stateNames });
   return nothing;
 }
 
-/** Runs once on these feeds and the state; state outputs take the place of the state, the others are returned. */
-async function runOnce({ session, state: stateNames, outputs }: Program, feeds: Record<string, Tensor>) {
+/** Runs once on these feeds and the state; state outputs take the place of the state, those asked for are returned. */
+async function runOnce(
+  { session, state: stateNames }: Program,
+  feeds: Record<string, Tensor>,
+  outputs: readonly string[],
+) {
   const all = { ...feeds };
   for (const name of session.inputNames) {
     const value = all[name] ?? state.get(name);
@@ -63,7 +59,7 @@ async function runOnce({ session, state: stateNames, outputs }: Program, feeds: 
     all[name] = value;
   }
   for (const name of Object.keys(feeds)) if (!session.inputNames.includes(name)) delete all[name];
-  const results = await session.run(all);
+  const results = await session.run(all, [...stateNames.map((name) => `next/${name}`), ...outputs]);
   for (const name of stateNames) state.set(name, results[`next/${name}`]!);
   return Object.fromEntries(outputs.map((name) => [name, results[name]!]));
 }
@@ -75,14 +71,19 @@ const rowsOf = (tensor: Tensor, from: number, to: number) => {
 };
 
 /** Runs over a few rows of every feed at a time, so that memory does not grow with the batch. */
-async function runSliced(program: Program, feeds: Record<string, Tensor>, slice: number) {
+async function runSliced(
+  program: Program,
+  feeds: Record<string, Tensor>,
+  outputs: readonly string[],
+  slice: number,
+) {
   const counts = new Set(Object.values(feeds).map((feed) => feed.dims[0]));
   const [count] = counts;
   if (counts.size !== 1 || count === undefined) {
     const shapes = Object.entries(feeds).map(([name, { dims }]) => `${name} [${dims.join(', ')}]`);
     throw new Error(`a sliced run needs feeds of equally many rows, got ${shapes.join(', ')}`);
   }
-  if (count <= slice) return runOnce(program, feeds);
+  if (count <= slice) return runOnce(program, feeds, outputs);
   const whole: Record<string, Tensor> = {};
   for (let from = 0; from < count; from += slice) {
     const to = Math.min(count, from + slice);
@@ -90,7 +91,7 @@ async function runSliced(program: Program, feeds: Record<string, Tensor>, slice:
       const shape = [to - from, ...feed.dims.slice(1)];
       return [name, new Tensor(feed.type as 'float32', rowsOf(feed, from, to), shape)] as const;
     });
-    const results = await runOnce(program, Object.fromEntries(part));
+    const results = await runOnce(program, Object.fromEntries(part), outputs);
     for (const [name, result] of Object.entries(results)) {
       if (result.dims[0] !== to - from) {
         throw new Error(
@@ -109,25 +110,53 @@ async function runSliced(program: Program, feeds: Record<string, Tensor>, slice:
   return whole;
 }
 
-async function run({ program: id, feeds, slice, giveBack }: RunMessage): Promise<Answer> {
+async function run({ program: id, feeds, slice, giveBack, outputs: wanted }: RunMessage): Promise<Answer> {
   const program = programs.get(id);
   if (!program) throw new Error('it was disposed of');
   const tensors = Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, toTensor(feed)]));
-  const results = await (slice ? runSliced(program, tensors, slice) : runOnce(program, tensors));
+  const results = await (slice
+    ? runSliced(program, tensors, wanted, slice)
+    : runOnce(program, tensors, wanted));
   const outputs: WireTensors = Object.fromEntries(
     Object.entries(results).map(([name, value]) => [name, fromTensor(value)]),
   );
   return { outputs, givenBack: giveBack.map((name) => feeds[name]!.data.buffer as ArrayBuffer) };
 }
 
+function stateNamed(name: string): Tensor {
+  const value = state.get(name);
+  if (value) return value;
+  throw new Error(`there is no state '${name}'`);
+}
+
+function copied(tensor: Tensor): WireTensor {
+  const { dtype, shape, data } = fromTensor(tensor);
+  return { dtype, shape, data: (data as Rows).slice() };
+}
+
+/** Copies: the state stays here. */
 function getState(names: readonly string[]): Answer {
-  const found = names.map((name) => {
-    const value = state.get(name);
-    if (!value) throw new Error(`there is no state '${name}'`);
-    const { dtype, shape, data } = fromTensor(value);
-    return [name, { dtype, shape, data: (data as Rows).slice() }] as const; // a copy: the state stays here
-  });
-  return { outputs: Object.fromEntries(found), givenBack: [] };
+  return {
+    outputs: Object.fromEntries(names.map((name) => [name, copied(stateNamed(name))])),
+    givenBack: [],
+  };
+}
+
+const marks = new Map<number, ReadonlyMap<string, Tensor>>();
+
+/**
+ * The values as they were when they were marked. A step makes new ones beside the old, so that those which a step has
+ * replaced since are handed over as they are; only the others are copied.
+ */
+function collect(mark: number): Answer {
+  const marked = marks.get(mark)!;
+  marks.delete(mark);
+  const held = new Set(state.values());
+  for (const other of marks.values()) for (const tensor of other.values()) held.add(tensor);
+  const outputs = [...marked].map(
+    ([name, tensor]) => [name, held.has(tensor) ? copied(tensor) : fromTensor(tensor)] as const,
+  );
+  return { outputs: Object.fromEntries(outputs), givenBack: [] };
 }
 
 async function answer(message: Message): Promise<Answer> {
@@ -138,6 +167,11 @@ async function answer(message: Message): Promise<Answer> {
       return run(message);
     case 'getState':
       return getState(message.names);
+    case 'mark':
+      marks.set(message.mark, new Map(message.names.map((name) => [name, stateNamed(name)])));
+      return nothing;
+    case 'collect':
+      return collect(message.mark);
     case 'setState':
       for (const [name, value] of Object.entries(message.values)) state.set(name, toTensor(value));
       return nothing;

@@ -1,4 +1,6 @@
 import type { Tensor } from '../core/tensor.ts';
+import type { TrainingSession } from './hook.ts';
+import type { TrainingState } from './state.ts';
 import type { Logs } from './trainable.ts';
 
 /** What callbacks see of the model that is trained. */
@@ -82,6 +84,10 @@ export interface Callback {
   onPredictEnd?(logs: Logs): Told;
   onPredictBatchBegin?(batch: number, logs: Logs): Told;
   onPredictBatchEnd?(batch: number, logs: Logs): Told;
+  /** Asked before training begins: where an earlier one is to be taken up. */
+  restore?(): Promise<TrainingState | undefined>;
+  /** After a step or an epoch, when all callbacks have been told of it: the moment to save. */
+  onSave?(after: 'step' | 'epoch', session: TrainingSession): Told;
   /** For checkpoints: what the callback has seen so far. */
   getState?(): CallbackState;
   setState?(state: CallbackState): void;

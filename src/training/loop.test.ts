@@ -5,7 +5,8 @@ import { floats } from '../core/tensor.ts';
 import { Dataset } from '../data/dataset.ts';
 import type { Callback, EpochTimes } from './callback.ts';
 import { History } from './callbacks/history.ts';
-import { type LoopOptions, runTest, runTraining } from './loop.ts';
+import { runTest } from './evaluation.ts';
+import { type LoopOptions, runTraining } from './loop.ts';
 import { addSums, type Batch, type Logs, noSums, type Sums, type Trainable } from './trainable.ts';
 
 /** A batch of so many examples, of this loss each. */
@@ -50,10 +51,12 @@ function trainableThat(tell: (what: string) => void): Trainable<Batch> {
   };
   return {
     prepare: async (given) => given,
+    declare: (fetches) => tell(`fetches ${fetches}`),
     trainStep: async (given) => {
       tell('step');
-      return measure(given);
+      return { sums: measure(given), learningRate: 0.1, fetched: {} };
     },
+    capture: async () => ({ values: {}, tensors: async () => ({}) }),
     testStep: async (given) => {
       tell('test');
       return measure(given);

@@ -1,12 +1,17 @@
 import { ComputeError } from '../core/errors.ts';
-import { mapElements } from '../data/transformations.ts';
-import type { Callback, EpochTimes } from './callback.ts';
+import type { Callback } from './callback.ts';
+import { EpochClock } from './clock.ts';
+import { runTest } from './evaluation.ts';
+import type { SessionRunHook, TrainingSession } from './hook.ts';
+import { declareFetches, fetchesOf, type Told, tellHooks, toldInTurn } from './listeners.ts';
+import { type OpenStream, type Placed, placedBatches, preparedAhead } from './placed.ts';
+import { beginningAt, type Progress, sumsFromJson, sumsToJson, type TrainingState } from './state.ts';
 import {
   addSums,
   type Batch,
   type Logs,
   noSums,
-  type Purpose,
+  type StepResult,
   type Sums,
   type Trainable,
 } from './trainable.ts';
@@ -25,10 +30,13 @@ export interface LoopOptions {
   readonly stepsPerEpoch?: number | undefined;
   /** Steps of an epoch, where that is known. */
   readonly steps?: number | undefined;
-  /** The batches of a pass, counted from 0. */
-  readonly batches: (pass: number) => AsyncIterable<Batch>;
+  /** The batches of a pass, counted from 0, from its beginning or a place on. */
+  readonly batches: OpenStream;
+  /** Where an earlier training was; the callbacks go on from their states, and the model has its own already. */
+  readonly from?: Pick<TrainingState, 'progress' | 'callbacks'> | undefined;
   readonly validation?: Validation | undefined;
   readonly callbacks?: readonly Callback[];
+  readonly hooks?: readonly SessionRunHook[];
   readonly control: Control;
   /** Ends the training after the step that is running. */
   readonly signal?: AbortSignal | undefined;
@@ -41,121 +49,178 @@ export interface Validation {
   readonly frequency?: number | readonly number[] | undefined;
 }
 
-type Told = void | Promise<void> | undefined;
-
-/** Batches made ready, the next one while the current one is used. */
-function preparedAhead<P>(
-  trainable: Trainable<P>,
-  batches: AsyncIterable<Batch>,
-  purpose: Purpose,
-): AsyncIterableIterator<P> {
-  return mapElements(batches, (batch) => trainable.prepare(batch, purpose), 2);
-}
-
-async function* passes(batches: LoopOptions['batches'], first: number): AsyncGenerator<Batch> {
-  for (let pass = first; ; pass++) {
-    let empty = true;
-    for await (const batch of batches(pass)) {
-      empty = false;
-      yield batch;
-    }
-    if (empty) return;
-  }
-}
-
 /**
  * The training loop, the only one: epochs of steps, validation, events.
  *
  * @throws {ComputeError} when the loss is no longer a finite number, unless a callback has ended the training for it
  */
 export async function runTraining<P>(trainable: Trainable<P>, options: LoopOptions): Promise<void> {
-  const { epochs, initialEpoch = 0, stepsPerEpoch, batches, validation, control, signal } = options;
-  const callbacks = options.callbacks ?? [];
-  const tell = (event: (callback: Callback) => Told): Promise<void> => toldInTurn(callbacks, event);
-  const areTold = callbacks.some((callback) => callback.onTrainBatchEnd);
-  const stopped = () => control.stopTraining || (signal?.aborted ?? false);
-  const endless =
-    stepsPerEpoch === undefined
-      ? undefined
-      : preparedAhead(trainable, passes(batches, initialEpoch), 'train');
-  let step = 0;
-  let logs: Logs = {};
-  for (const callback of callbacks) callback.setParams?.({ epochs, steps: stepsPerEpoch ?? options.steps });
-  await tell((callback) => callback.onTrainBegin?.({}));
-  try {
-    for (let epoch = initialEpoch; epoch < epochs && !stopped(); epoch++) {
-      await tell((callback) => callback.onEpochBegin?.(epoch, {}));
-      let sums: Sums = noSums;
-      const clock = new EpochClock();
-      const stream = endless ?? preparedAhead(trainable, batches(epoch), 'train');
-      try {
-        for (let batch = 0; batch < (stepsPerEpoch ?? Infinity) && !stopped(); batch++) {
-          const next = await clock.during('waiting', stream.next());
-          if (next.done || signal?.aborted) break;
-          await tell((callback) => callback.onTrainBatchBegin?.(batch, {}));
-          const result = await clock.during('computing', trainable.trainStep(next.value));
-          sums = addSums(sums, result);
-          step++;
-          if (areTold) {
-            const means = trainable.logsOf(sums);
-            const progress = { epoch, step, examples: sums.examples };
-            await tell((callback) => callback.onTrainBatchEnd?.(batch, means, progress));
-          }
-          if (!stopped()) checkLoss(result, step, epoch);
-        }
-      } finally {
-        if (!endless) await stream.return?.();
-      }
-      if (signal?.aborted) break;
-      if (sums.examples === 0)
-        throw new ComputeError(`epoch ${epoch + 1}: the data set gave no batch to train on`);
-      logs = trainable.logsOf(sums);
-      if (validation && isDue(validation, epoch)) {
-        const found = await runTest(trainable, validation.batches(), { steps: validation.steps, callbacks });
-        logs = {
-          ...logs,
-          ...Object.fromEntries(Object.entries(found).map(([name, value]) => [`val_${name}`, value])),
-        };
-      }
-      const times = clock.times();
-      await tell((callback) => callback.onEpochEnd?.(epoch, logs, times));
-    }
-  } finally {
-    await endless?.return?.();
-  }
-  await trainable.endTraining?.();
-  await tell((callback) => callback.onTrainEnd?.(logs));
+  await new Run(trainable, options).run();
 }
 
-/** Tells where the time since it was made went. */
-class EpochClock {
-  readonly #since = performance.now();
-  readonly #milliseconds = { waiting: 0, computing: 0 };
+/** A batch made ready, and where its pass is behind it. */
+interface Ready<P> extends Omit<Placed, 'batch'> {
+  readonly batch: P;
+}
 
-  async during<T>(what: 'waiting' | 'computing', work: Promise<T>): Promise<T> {
-    const since = performance.now();
+class Run<P> implements TrainingSession {
+  readonly #trainable: Trainable<P>;
+  readonly #options: LoopOptions;
+  readonly #callbacks: readonly Callback[];
+  readonly #hooks: readonly SessionRunHook[];
+  #progress: Progress;
+  #sums: Sums;
+  #logs: Logs = {};
+
+  constructor(trainable: Trainable<P>, options: LoopOptions) {
+    this.#trainable = trainable;
+    this.#options = options;
+    this.#callbacks = options.callbacks ?? [];
+    this.#hooks = options.hooks ?? [];
+    this.#progress = options.from?.progress ?? beginningAt(options.initialEpoch ?? 0);
+    this.#sums = sumsFromJson(this.#progress.sums);
+  }
+
+  get step(): number {
+    return this.#progress.step;
+  }
+
+  get isStopped(): boolean {
+    return this.#options.control.stopTraining || (this.#options.signal?.aborted ?? false);
+  }
+
+  requestStop(): void {
+    this.#options.control.stopTraining = true;
+  }
+
+  async capture(): Promise<TrainingState> {
+    return {
+      progress: { ...this.#progress, sums: sumsToJson(this.#sums) },
+      model: await this.#trainable.capture(),
+      callbacks: this.#callbacks.map((callback) => callback.getState?.() ?? null),
+    };
+  }
+
+  async run(): Promise<void> {
+    const { epochs, stepsPerEpoch, steps, from } = this.#options;
+    this.#callbacks.forEach((callback, i) => {
+      const state = from?.callbacks[i];
+      if (state) callback.setState?.(state);
+      callback.setParams?.({ epochs, steps: stepsPerEpoch ?? steps });
+    });
+    await declareFetches(this.#hooks, (fetches) => this.#trainable.declare(fetches));
+    await this.#tell((callback) => callback.onTrainBegin?.({}));
+    await tellHooks(this.#hooks, 'afterCreateSession', (hook) => hook.afterCreateSession?.(this));
     try {
-      return await work;
+      await this.#epochs();
+      await this.#trainable.endTraining?.();
+      await tellHooks(this.#hooks, 'end', (hook) => hook.end?.(this));
+    } catch (error) {
+      for (const hook of this.#hooks) await hook.failed?.(this, error);
+      throw error;
+    }
+    await this.#tell((callback) => callback.onTrainEnd?.(this.#logs));
+  }
+
+  async #epochs(): Promise<void> {
+    const { epochs, stepsPerEpoch, batches, signal } = this.#options;
+    const endless = stepsPerEpoch === undefined ? undefined : this.#prepared(passes(batches, this.#progress));
+    try {
+      while (this.#progress.epoch < epochs && !this.isStopped) {
+        const { epoch, batch } = this.#progress;
+        if (batch === 0) await this.#tell((callback) => callback.onEpochBegin?.(epoch, {}));
+        const clock = new EpochClock();
+        const stream = endless ?? this.#prepared(placedBatches(batches, epoch, this.#progress.place));
+        try {
+          await this.#steps(stream, clock);
+        } finally {
+          if (!endless) await stream.return?.();
+        }
+        if (signal?.aborted) break;
+        if (this.#sums.examples === 0)
+          throw new ComputeError(`epoch ${epoch + 1}: the data set gave no batch to train on`);
+        await this.#endEpoch(clock);
+      }
     } finally {
-      this.#milliseconds[what] += performance.now() - since;
+      await endless?.return?.();
     }
   }
 
-  times(): EpochTimes {
-    const [waiting, computing] = [this.#milliseconds.waiting / 1000, this.#milliseconds.computing / 1000];
-    const all = (performance.now() - this.#since) / 1000;
-    return { waiting, computing, other: Math.max(0, all - waiting - computing) };
+  async #steps(stream: AsyncIterableIterator<Ready<P>>, clock: EpochClock): Promise<void> {
+    const { stepsPerEpoch = Infinity, signal } = this.#options;
+    while (this.#progress.batch < stepsPerEpoch && !this.isStopped) {
+      const next = await clock.during('waiting', stream.next());
+      if (next.done || signal?.aborted) return;
+      await this.#step(next.value, clock);
+    }
+  }
+
+  async #step({ batch, pass, place }: Ready<P>, clock: EpochClock): Promise<void> {
+    const { epoch, batch: at, step } = this.#progress;
+    await this.#tell((callback) => callback.onTrainBatchBegin?.(at, {}));
+    const fetches = fetchesOf(this.#hooks, this);
+    const result = await clock.during('computing', this.#trainable.trainStep(batch, fetches));
+    this.#sums = addSums(this.#sums, result.sums);
+    this.#progress = { ...this.#progress, batch: at + 1, step: step + 1, pass, place };
+    if (this.#callbacks.some((callback) => callback.onTrainBatchEnd)) {
+      const means = this.#trainable.logsOf(this.#sums);
+      const progress = { epoch, step: step + 1, examples: this.#sums.examples };
+      await this.#tell((callback) => callback.onTrainBatchEnd?.(at, means, progress));
+    }
+    await this.#tellHooksOf(result, clock);
+    if (!this.isStopped) checkLoss(result.sums, step + 1, epoch);
+    await this.#tell((callback) => callback.onSave?.('step', this));
+  }
+
+  async #tellHooksOf({ sums, learningRate, fetched }: StepResult, clock: EpochClock): Promise<void> {
+    if (this.#hooks.length === 0) return;
+    const logs = this.#trainable.logsOf(sums);
+    const values = { logs, examples: sums.examples, learningRate, fetched, ...clock.last };
+    await tellHooks(this.#hooks, 'afterRun', (hook) => hook.afterRun?.(this, values));
+  }
+
+  async #endEpoch(clock: EpochClock): Promise<void> {
+    const { validation, stepsPerEpoch } = this.#options;
+    const { epoch, pass, place } = this.#progress;
+    const callbacks = this.#callbacks;
+    this.#logs = this.#trainable.logsOf(this.#sums);
+    if (validation && isDue(validation, epoch)) {
+      const found = await runTest(this.#trainable, validation.batches(), {
+        steps: validation.steps,
+        callbacks,
+      });
+      for (const [name, value] of Object.entries(found))
+        this.#logs = { ...this.#logs, [`val_${name}`]: value };
+    }
+    const [logs, times] = [this.#logs, clock.times()];
+    await this.#tell((callback) => callback.onEpochEnd?.(epoch, logs, times));
+    this.#sums = noSums;
+    const next = stepsPerEpoch === undefined ? { pass: epoch + 1, place: null } : { pass, place };
+    this.#progress = { ...this.#progress, epoch: epoch + 1, batch: 0, ...next };
+    await this.#tell((callback) => callback.onSave?.('epoch', this));
+  }
+
+  #prepared(batches: AsyncIterable<Placed>): AsyncIterableIterator<Ready<P>> {
+    return preparedAhead(batches, async ({ batch, ...where }) => ({
+      batch: await this.#trainable.prepare(batch, 'train'),
+      ...where,
+    }));
+  }
+
+  #tell(event: (callback: Callback) => Told): Promise<void> {
+    return toldInTurn(this.#callbacks, event);
   }
 }
 
-/** One after another: what one does to the model, the next one sees. */
-async function toldInTurn(
-  callbacks: readonly Callback[],
-  event: (callback: Callback) => Told,
-): Promise<void> {
-  for (const callback of callbacks) {
-    const told = event(callback);
-    if (told) await told;
+async function* passes(open: OpenStream, { pass: first, place }: Progress): AsyncGenerator<Placed> {
+  for (let pass = first; ; pass++) {
+    // One that goes on from a place may be at its end.
+    let empty = pass > first || place === null;
+    for await (const placed of placedBatches(open, pass, pass === first ? place : null)) {
+      empty = false;
+      yield placed;
+    }
+    if (empty) return;
   }
 }
 
@@ -166,43 +231,10 @@ function isDue({ frequency = 1 }: Validation, epoch: number): boolean {
 function checkLoss({ examples, totals }: Sums, step: number, epoch: number): void {
   const loss = totals.loss![0]! / examples;
   if (Number.isFinite(loss)) return;
-  throw new ComputeError(
+  throw new DivergedError(
     `the loss is ${loss} at step ${step} (epoch ${epoch + 1}): training has diverged; try a smaller learning rate`,
   );
 }
 
-export interface TestOptions {
-  /** Batches at most. Default: all. */
-  readonly steps?: number | undefined;
-  readonly callbacks?: readonly Callback[];
-}
-
-/** Loss and metrics over a data set. */
-export async function runTest<P>(
-  trainable: Trainable<P>,
-  batches: AsyncIterable<Batch>,
-  { steps = Infinity, callbacks = [] }: TestOptions = {},
-): Promise<Logs> {
-  const areTold = callbacks.some((callback) => callback.onTestBatchEnd);
-  let sums: Sums = noSums;
-  await toldInTurn(callbacks, (callback) => callback.onTestBegin?.({}));
-  const stream = preparedAhead(trainable, batches, 'test');
-  try {
-    for (let batch = 0; batch < steps; batch++) {
-      const next = await stream.next();
-      if (next.done) break;
-      await toldInTurn(callbacks, (callback) => callback.onTestBatchBegin?.(batch, {}));
-      sums = addSums(sums, await trainable.testStep(next.value));
-      if (areTold) {
-        const logs = trainable.logsOf(sums);
-        await toldInTurn(callbacks, (callback) => callback.onTestBatchEnd?.(batch, logs));
-      }
-    }
-  } finally {
-    await stream.return?.();
-  }
-  if (sums.examples === 0) throw new ComputeError('the data set gave no batch to test on');
-  const logs = trainable.logsOf(sums);
-  await toldInTurn(callbacks, (callback) => callback.onTestEnd?.(logs));
-  return logs;
-}
+/** The loss is no longer a finite number: what the weights have become is of no use. */
+export class DivergedError extends ComputeError {}

@@ -1,4 +1,5 @@
 import type { Tensor } from '../core/tensor.ts';
+import type { ModelCapture } from './state.ts';
 
 /** What a model's inputs or outputs are given: a tensor for one, a list in their order, or tensors by their names. */
 export type Fed = Tensor | readonly Tensor[] | Readonly<Record<string, Tensor>>;
@@ -34,13 +35,25 @@ export type Logs = Readonly<Record<string, number>>;
 /** What a batch is for: the weights of classes count in training alone. */
 export type Purpose = 'train' | 'test';
 
+/** What one step of training gives. */
+export interface StepResult {
+  readonly sums: Sums;
+  readonly learningRate: number;
+  /** What it was asked for beside them. */
+  readonly fetched: Readonly<Record<string, Tensor>>;
+}
+
 /** What the training loop drives. `P` is a batch made ready: the loop prepares the next while a step runs. */
 export interface Trainable<P> {
   prepare(batch: Batch, purpose: Purpose): Promise<P>;
+  /** Makes steps of training compute more, for `fetches`. Comes before the first step. */
+  declare(fetches: readonly string[]): void;
   /** One update. */
-  trainStep(batch: P): Promise<Sums>;
+  trainStep(batch: P, fetches: readonly string[]): Promise<StepResult>;
   testStep(batch: P): Promise<Sums>;
   logsOf(sums: Sums): Logs;
+  /** The state after the last step; no step may be running. */
+  capture(): Promise<ModelCapture>;
   /** What is to be done after the last step, before callbacks are told of the end. */
   endTraining?(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { clearLine, cursorTo } from 'node:readline';
 import { type ConfigOf, type Kind, optional, resolveOptions } from '../../core/options.ts';
-import type { Callback, TrainingParams } from '../callback.ts';
+import type { Callback, StepProgress, TrainingParams } from '../callback.ts';
 import type { Logs } from '../trainable.ts';
 
 /** A terminal, or anything else that text can be written to. */
@@ -58,7 +58,9 @@ export class ProgbarLogger implements Callback {
     this.#begin(`Epoch ${epoch + 1}/${this.#epochs}`);
   }
 
-  onTrainBatchEnd(batch: number, logs: Logs): void {
+  onTrainBatchEnd(batch: number, logs: Logs, { epoch }: StepProgress): void {
+    // A training that is taken up again begins within an epoch.
+    if (this.#title === '') this.onEpochBegin(epoch, logs);
     this.#update(batch, logs);
   }
 
