@@ -74,7 +74,7 @@ describe('as Keras reads a folder', () => {
         let worst = 0;
         for (let k = 0; k < first.data.length; k++)
           worst = Math.max(worst, Math.abs(Number(first.data[k]) - Number(expected.data[k])));
-        expect(worst).toBeLessThan(2e-3); // grey levels
+        expect(worst).toBeLessThan(1e-3); // grey levels
         const batched = typeof part.batches !== 'number';
         expect(batched ? elements.map(([images]) => images!.shape[0]) : elements.length).toEqual(
           part.batches,

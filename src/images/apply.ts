@@ -3,7 +3,7 @@ import { type Levels, levelsOf, pixelsOf } from './levels.ts';
 import { freshMemory, type Memory } from './memory.ts';
 import { type CheckedOp, checkOps, type Draw, drawOps, type ImageOp } from './ops.ts';
 import type { Pixels } from './pixels.ts';
-import { applyOp } from './plain-ops.ts';
+import { applyOp, makesFloats } from './plain-ops.ts';
 
 /**
  * The operations one after another, and the memory of all that lay between given back, the image's own included.
@@ -18,8 +18,9 @@ export function runOps(
   draw: Draw | undefined,
   memory: Memory,
 ): Pixels {
-  let image: Levels = levelsOf(pixels);
-  for (const op of drawOps(ops, draw)) {
+  const drawn = drawOps(ops, draw);
+  let image: Levels = levelsOf(pixels, pixels.dtype !== 'float32' && !drawn.some(makesFloats));
+  for (const op of drawn) {
     const { data } = image;
     try {
       image = applyOp(image, op, memory);

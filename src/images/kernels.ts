@@ -1,8 +1,6 @@
 /** How much a pixel counts at a distance, in pixels; nothing from `radius` on. */
 export interface Kernel {
   readonly radius: number;
-  /** It is far from nothing at its radius. */
-  readonly abrupt?: true;
   at(distance: number): number;
 }
 
@@ -13,14 +11,12 @@ function lanczos(radius: number): Kernel {
 }
 
 export function gaussian(radius: number, sigma: number): Kernel {
-  return { radius, abrupt: true, at: (x) => (x < radius ? Math.exp((-x * x) / (2 * sigma * sigma)) : 0) };
+  return { radius, at: (x) => (x < radius ? Math.exp((-x * x) / (2 * sigma * sigma)) : 0) };
 }
-
-export const triangle: Kernel = { radius: 1, at: (x) => Math.max(0, 1 - x) };
 
 /** The kernels of `tf.image.resize`. */
 export const kernels = {
-  bilinear: triangle,
+  bilinear: { radius: 1, at: (x: number): number => Math.max(0, 1 - x) },
   /** R. Keys, "Cubic convolution interpolation for digital image processing", 1981, with a = −1/2. */
   bicubic: {
     radius: 2,

@@ -12,14 +12,23 @@ export interface Levels {
   readonly dtype: PixelDType;
   /** The level of white: 255, 65,535 or 1. */
   readonly white: number;
+  /** Whether it ends in whole levels, and is never made floats. */
+  readonly whole: boolean;
 }
 
 const whites: Readonly<Record<PixelDType, number>> = { uint8: 255, uint16: 65_535, float32: 1 };
 
-/** Pixels as operations take them; 16 bits lose nothing in floats. The memory stays the caller's. */
-export function levelsOf({ dtype, data, height, width, channels }: Pixels): Levels {
+/**
+ * Pixels as operations take them; 16 bits lose nothing in floats. The memory stays the caller's.
+ *
+ * @param whole whether they end in whole levels
+ */
+export function levelsOf(
+  { dtype, data, height, width, channels }: Pixels,
+  whole = dtype !== 'float32',
+): Levels {
   const levels = data instanceof Uint16Array ? Float32Array.from(data) : data;
-  return { data: levels, height, width, channels, dtype, white: whites[dtype] };
+  return { data: levels, height, width, channels, dtype, white: whites[dtype], whole };
 }
 
 /** The pixels in memory of their own: whole levels to the nearest, halves up, cut at black and white. */
@@ -65,7 +74,7 @@ export function arrayLike(
 export function asFloats(image: Levels, memory: Memory): Levels {
   const data = memory.floats(image.data.length);
   data.set(image.data);
-  return { ...image, data, dtype: 'float32' };
+  return { ...image, data, dtype: 'float32', whole: false };
 }
 
 /**
@@ -87,5 +96,5 @@ export function convertDType(image: Levels, dtype: PixelDType, memory: Memory): 
       result[i] = Math.max(0, Math.min(white, Math.floor(data[i]! * scale)));
     }
   }
-  return { ...image, data: result, dtype, white };
+  return { ...image, data: result, dtype, white, whole: image.whole && dtype !== 'float32' };
 }

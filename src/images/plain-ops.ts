@@ -80,3 +80,9 @@ export function plainOp<K extends keyof PlainTable>(
 export function applyOp(image: Levels, op: PlainOp, memory: Memory): Levels {
   return (plainOps[op.op] as OpRow<Record<string, never>>).apply(image, op as never, memory);
 }
+
+/** Whether levels are numbers of any size behind it, and rounded no more. */
+export function makesFloats(op: PlainOp): boolean {
+  if (op.op === 'convertImageDtype') return op.dtype === 'float32';
+  return op.op === 'toFloats' || op.op === 'perImageStandardization';
+}

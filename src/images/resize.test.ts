@@ -118,6 +118,16 @@ describe('laws', () => {
   });
 });
 
+test('what lies halfway between two whole levels is exactly there, unless floats are wanted', () => {
+  const data = Uint8Array.from({ length: 217 }, (_, x) => x); // 31 of the source to 14 of the result
+  const image: Pixels<'uint8'> = { dtype: 'uint8', data, height: 1, width: 217, channels: 1 };
+  const places = Array.from({ length: 98 }, (_, i) => (i * 31) / 14);
+  const bytes = pixelsOf(resized(levelsOf(image), [1, 98], 'bilinear-tf1')).data;
+  expect([...bytes]).toEqual(places.map((place) => Math.floor(Math.min(216, place) + 0.5)));
+  const floats = resized(levelsOf(image, false), [1, 98], 'bilinear-tf1').data;
+  expect([...floats]).not.toEqual(places.map(Math.fround));
+});
+
 test('levels are rounded to the nearest, halves up, and cut at 0 and 255', () => {
   expect([...toBytes(Float32Array.of(-3, 0.49, 0.5, 1.5, 254.4, 254.5, 255.4, 300))]).toEqual([
     0, 0, 1, 2, 254, 255, 255, 255,

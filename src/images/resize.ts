@@ -54,10 +54,6 @@ export function resizeLevels(
   if (method === 'nearest') {
     return pick(image, nearestPixels(vertical), nearestPixels(horizontal), memory);
   }
-  return blend(
-    image,
-    keptSpans(vertical, method, antialias),
-    keptSpans(horizontal, method, antialias),
-    memory,
-  );
+  const sampling = { interpolation: method, antialias, whole: image.whole };
+  return blend(image, keptSpans(vertical, sampling), keptSpans(horizontal, sampling), memory);
 }

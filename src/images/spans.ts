@@ -1,4 +1,4 @@
-import { type Kernel, kernels, triangle } from './kernels.ts';
+import { type Kernel, kernels } from './kernels.ts';
 
 export const interpolations = [
   'nearest',
@@ -38,29 +38,46 @@ export interface Axis {
   readonly out: number;
 }
 
-/** The weight of source pixel `s` for the output position whose center lies at `point`. */
-type WeightAt = (s: number) => number;
+/** Source pixels from `first` to `last`, as far as there are such, and how much each of them counts. */
+interface Span {
+  readonly first: number;
+  readonly last: number;
+  readonly weight: (s: number) => number;
+  /** Of the weights. Default: their sum. */
+  readonly total?: number;
+}
 
-function collect(
-  { size, out }: Axis,
-  taps: number,
-  at: (i: number) => { first: number; last: number; weight: WeightAt },
-): Spans {
+/*
+ * TensorFlow computes places and weights in single precision. Among a thousand pixels a place is then off by up to 3e-5
+ * pixels, and a level by a hundredth: to give what TensorFlow gives, each operation is rounded as there.
+ */
+type Round = (x: number) => number;
+const { fround } = Math;
+/** Of double precision. */
+const unrounded: Round = (x) => x;
+
+/** Where an output position's center lies in the source. @param scale source pixels to one of the result */
+function centerAt(i: number, scale: number, start: number, round: Round = fround): number {
+  return start + round((i + 0.5) * scale);
+}
+
+function collect({ size, out }: Axis, taps: number, at: (i: number) => Span, round: Round = fround): Spans {
   const room = Math.min(taps, size);
   const starts = new Int32Array(out);
   const counts = new Int32Array(out);
   const wide = new Float64Array(out * room);
   for (let i = 0; i < out; i++) {
-    const { first, last, weight } = at(i);
-    const from = Math.max(0, first);
-    const to = Math.min(size - 1, last);
-    let total = 0;
+    const { first, last, weight, total } = at(i);
+    const from = Math.max(0, Math.min(size - 1, first));
+    const to = Math.max(0, Math.min(size - 1, last));
+    let sum = 0;
     for (let s = from; s <= to; s++) {
-      const share = weight(s);
+      const share = round(weight(s));
       wide[i * room + s - from] = share;
-      total += share;
+      sum = round(sum + share);
     }
-    for (let t = 0; t < room; t++) wide[i * room + t]! /= total;
+    const factor = round(1 / (total ?? sum));
+    for (let t = 0; t < room; t++) wide[i * room + t] = round(wide[i * room + t]! * factor);
     starts[i] = from;
     counts[i] = to - from + 1;
   }
@@ -70,29 +87,50 @@ function collect(
   return { starts, counts, weights, taps: most };
 }
 
-/** @param center where a pixel of width 1 has its center */
-export function kernelSpans(axis: Axis, kernel: Kernel, widening: number, center = 0.5): Spans {
-  const scale = axis.extent / axis.out;
-  const inverse = Math.fround(1 / Math.fround(axis.out / axis.extent));
-  const radius = kernel.radius * widening;
-  return collect(axis, 2 * Math.ceil(radius) + 1, (i) => {
-    // In single precision where a kernel ends abruptly: which pixels count can hang on the last digit.
-    const point = axis.start + (kernel.abrupt ? Math.fround((i + center) * inverse) : (i + center) * scale);
-    return {
-      first: Math.ceil(point - radius - center),
-      last: Math.floor(point + radius - center),
-      weight: (s) => kernel.at(Math.abs(s + center - point) / widening),
-    };
-  });
+/** @param antialias a wider kernel where the image shrinks, so that no pixel is passed over */
+export function kernelSpans(axis: Axis, kernel: Kernel, antialias: boolean, round: Round = fround): Spans {
+  const scale = round(1 / round(axis.out / axis.extent));
+  const widening = antialias ? Math.max(scale, 1) : 1;
+  const radius = round(kernel.radius * widening);
+  return collect(
+    axis,
+    2 * Math.ceil(radius) + 1,
+    (i) => {
+      const point = centerAt(i, scale, axis.start, round);
+      return {
+        first: Math.ceil(round(round(point - radius) - 0.5)),
+        last: Math.floor(round(round(point + radius) - 0.5)),
+        weight: (s) => kernel.at(Math.abs(round(round(s + 0.5 - point) / widening))),
+      };
+    },
+    round,
+  );
 }
 
-/** TensorFlow takes its bicubic weights from a table of 1,024 steps, at places of single precision. */
+/** The two pixels about a place, each by its nearness. @param center where a pixel of width 1 has its center */
+function linearSpans(axis: Axis, center: 0 | 0.5, round: Round): Spans {
+  const scale = round(axis.extent / axis.out);
+  return collect(
+    axis,
+    2,
+    (i) => {
+      const point = axis.start + round((i + center) * scale);
+      const place = Math.max(0, Math.min(axis.size - 1, round(point - center)));
+      const pixel = Math.floor(place);
+      const rest = round(place - pixel);
+      return { first: pixel, last: pixel + 1, weight: (s) => (s === pixel ? 1 - rest : rest) };
+    },
+    round,
+  );
+}
+
+/** TensorFlow takes its bicubic weights from a table of 1,024 steps. */
 function bicubicSpans(axis: Axis): Spans {
-  const scale = Math.fround(axis.extent / axis.out);
+  const scale = fround(axis.extent / axis.out);
   return collect(axis, 5, (i) => {
-    const place = Math.fround(Math.fround(Math.fround(i + 0.5) * scale + axis.start) - 0.5);
+    const place = fround(centerAt(i, scale, axis.start) - 0.5);
     const pixel = Math.floor(place);
-    const steps = Math.fround(place - pixel) * 1024;
+    const steps = fround(place - pixel) * 1024;
     const step = steps % 1 === 0.5 ? 2 * Math.round(steps / 2) : Math.round(steps);
     const point = pixel + step / 1024;
     return {
@@ -103,55 +141,67 @@ function bicubicSpans(axis: Axis): Spans {
   });
 }
 
-/** The share of each source pixel in an output pixel's own width. */
+/** The share of each source pixel in an output pixel's own width; the last one has what rounding puts beyond it. */
 function areaSpans(axis: Axis): Spans {
-  const scale = axis.extent / axis.out;
-  return collect(axis, Math.ceil(scale) + 1, (i) => {
-    const begin = axis.start + i * scale;
-    const end = axis.start + (i + 1) * scale;
+  const scale = fround(axis.extent / axis.out);
+  const border = axis.size - 1;
+  return collect(axis, Math.ceil(scale) + 2, (i) => {
+    const begin = axis.start + fround(i * scale);
+    const end = axis.start + fround((i + 1) * scale);
     return {
       first: Math.floor(begin),
       last: Math.ceil(end) - 1,
-      weight: (s) => Math.max(0, Math.min(s + 1, end) - Math.max(s, begin)),
+      weight: (s) => (s < border ? Math.min(s + 1, end) : end) - Math.max(s, begin),
+      total: scale,
     };
   });
 }
 
-/** The pixel that an output position's center lies in; in single precision, as what is nearest can hang on the last digit. */
+/** The pixel that an output position's center lies in. */
 export function nearestPixels({ size, start, extent, out }: Axis): Int32Array {
-  const scale = Math.fround(extent / out);
+  const scale = fround(extent / out);
   return Int32Array.from({ length: out }, (_, i) =>
-    Math.max(0, Math.min(size - 1, Math.floor(Math.fround(start + Math.fround(i + 0.5) * scale)))),
+    Math.max(0, Math.min(size - 1, Math.floor(centerAt(i, scale, start)))),
   );
 }
 
-/** @param antialias a wider kernel where the image shrinks, so that no pixel is passed over */
-export function spansOf(
-  axis: Axis,
-  interpolation: Exclude<Interpolation, 'nearest'>,
-  antialias: boolean,
-): Spans {
-  if (interpolation === 'bilinear-tf1') return kernelSpans(axis, triangle, 1, 0);
-  if (interpolation === 'area') return areaSpans(axis);
-  if (interpolation === 'bicubic' && !antialias) return bicubicSpans(axis);
-  const widening = antialias ? Math.max(axis.extent / axis.out, 1) : 1;
-  return kernelSpans(axis, kernels[interpolation], widening);
+export interface Sampling {
+  readonly interpolation: Exclude<Interpolation, 'nearest'>;
+  /** A wider kernel where the image shrinks, so that no pixel is passed over. */
+  readonly antialias: boolean;
+  /**
+   * The result is rounded to whole levels. Of bilinear ones many lie halfway between two;
+   * double precision then keeps them there, and all are rounded alike.
+   */
+  readonly whole: boolean;
+}
+
+function spansOf(axis: Axis, { interpolation, antialias, whole }: Sampling): Spans {
+  const round = whole ? unrounded : fround;
+  switch (interpolation) {
+    case 'bilinear-tf1':
+      return linearSpans(axis, 0, round);
+    case 'bilinear':
+      return antialias ? kernelSpans(axis, kernels.bilinear, true, round) : linearSpans(axis, 0.5, round);
+    case 'area':
+      return areaSpans(axis);
+    case 'bicubic':
+      return antialias ? kernelSpans(axis, kernels.bicubic, true) : bicubicSpans(axis);
+    default:
+      return kernelSpans(axis, kernels[interpolation], antialias);
+  }
 }
 
 const cache = new Map<string, Spans>();
 const mostCached = 32;
 
-/** `spansOf` of a whole axis, kept, as a folder's images have few sizes. */
-export function keptSpans(
-  axis: Axis,
-  interpolation: Exclude<Interpolation, 'nearest'>,
-  antialias: boolean,
-): Spans {
-  if (axis.start !== 0 || axis.extent !== axis.size) return spansOf(axis, interpolation, antialias);
-  const key = `${interpolation} ${antialias} ${axis.size} ${axis.out}`;
+/** The spans of an axis; of a whole one they are kept, as a folder's images have few sizes. */
+export function keptSpans(axis: Axis, sampling: Sampling): Spans {
+  if (axis.start !== 0 || axis.extent !== axis.size) return spansOf(axis, sampling);
+  const key = [...Object.values(sampling), axis.size, axis.out].join();
   let spans = cache.get(key);
   if (!spans) {
-    spans = spansOf(axis, interpolation, antialias);
+    spans = spansOf(axis, sampling);
     if (cache.size === mostCached) cache.delete(cache.keys().next().value!);
     cache.set(key, spans);
   }

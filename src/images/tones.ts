@@ -106,7 +106,7 @@ export const blur = opRow({
   },
   apply: (image, { sigma }, memory) => {
     const kernel = gaussian(Math.ceil(3 * sigma) + 1, sigma);
-    const spans = (size: number) => kernelSpans({ size, start: 0, extent: size, out: size }, kernel, 1);
+    const spans = (size: number) => kernelSpans({ size, start: 0, extent: size, out: size }, kernel, false);
     return blend(image, spans(image.height), spans(image.width), memory);
   },
 });

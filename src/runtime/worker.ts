@@ -40,6 +40,8 @@ async function compile({ program, bytes, state: stateNames }: CompileMessage): P
     interOpNumThreads: 1,
     // Half the memory at the same speed: docs/performance.md.
     enableMemPattern: false,
+    // Threads that wait would take the processors from those that decode images: docs/performance.md.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
     logSeverityLevel: 4, // an error arrives as an exception, and need not be printed too
   });
   programs.set(program, { session, state: stateNames });

@@ -158,4 +158,17 @@ for name, degrees, shift, zoom in [
             # Places of single precision, times the steepest slope.
             add(name, [TO_FLOATS, op], expected, 0.01)
 
+# Far fewer pixels than there were: places of single precision, many weights. Noise, as it hides nothing.
+STRONG = {"whole": [(512, 496), (32, 32)], "tall": [(1000, 36), (17, 3)], "broad": [(34, 700), (5, 23)]}
+for name, (size, (height, width)) in STRONG.items():
+    image = generator(name).integers(0, 256, (*size, 1), dtype=np.uint8)
+    tensors[name] = image
+    for method in METHODS:
+        for antialias in [False, True] if method not in ("nearest", "area") else [False]:
+            expected = tf.image.resize(image, (height, width), method=method, antialias=antialias)
+            op = {"op": "resize", "height": height, "width": width, "method": method, "antialias": antialias}
+            add(name, [op, TO_FLOATS], tf.cast(expected, tf.float32), LEVEL)
+    expected = tf.compat.v1.image.resize_bilinear(image[None], (height, width))[0]
+    add(name, [{"op": "resize", "height": height, "width": width, "method": "bilinear-tf1"}, TO_FLOATS], expected, LEVEL)
+
 save("image_ops", tensors, rows)
