@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SystemError, UsageError } from './errors.ts';
-import { createFolderWhole, writeFileWhole } from './files.ts';
+import { createFile, createFolderWhole, removePartialFiles, writeFileWhole } from './files.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -35,6 +35,45 @@ describe('writeFileWhole', () => {
       `cannot write ${join(folder, 'file', 'a')}: a part of that path is a file, not a folder: choose another place`,
     );
     await expect(writeFileWhole(join(folder, 'absent', 'a'), '')).rejects.toThrow(SystemError);
+  });
+});
+
+describe('writeFileWhole with beforeCommit', () => {
+  it('shows the file only after it, and never when it fails', async () => {
+    const path = join(folder, 'a.txt');
+    await writeFileWhole(path, 'first');
+    const seen: string[] = [];
+    const beforeCommit = async (): Promise<void> => {
+      seen.push(await readFile(path, 'utf8'));
+      if (seen.length === 2) throw new UsageError('not now');
+    };
+    await writeFileWhole(path, 'second', { beforeCommit });
+    await expect(writeFileWhole(path, 'third', { beforeCommit })).rejects.toThrow(new UsageError('not now'));
+    expect(seen).toEqual(['first', 'second']);
+    expect(await readFile(path, 'utf8')).toBe('second');
+    expect(await readdir(folder)).toEqual(['a.txt']);
+  });
+});
+
+describe('removePartialFiles', () => {
+  it('removes what was left half written, and nothing else', async () => {
+    await writeFile(join(folder, 'a.01234567-89ab-cdef-0123-456789abcdef.partial'), '');
+    await writeFile(join(folder, 'a.host.partial'), '');
+    await removePartialFiles(folder);
+    await removePartialFiles(join(folder, 'absent'));
+    expect(await readdir(folder)).toEqual(['a.host.partial']);
+  });
+});
+
+describe('createFile', () => {
+  it('creates a file for one of many', async () => {
+    const path = join(folder, 'a');
+    const tries = await Promise.all(['one', 'two', 'three'].map((text) => createFile(path, text)));
+    const created = tries.filter((handle) => handle !== undefined);
+    expect(created).toHaveLength(1);
+    await created[0]!.close();
+    expect(await readFile(path, 'utf8')).toBe(['one', 'two', 'three'][tries.indexOf(created[0])]);
+    await expect(createFile(join(folder, 'absent', 'a'), '')).rejects.toThrow(SystemError);
   });
 });
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorCode, errorMessage, SystemError, UsageError } from './errors.ts';
 
@@ -13,10 +13,12 @@ const advice: Record<string, string> = {
   EACCES: 'no permission to write there: choose another place, or change its permissions',
   EPERM: 'no permission to write there: choose another place, or change its permissions',
   EROFS: 'that file system is read-only: choose another place',
+  EIO: 'the disk did not take it: look after its health, or choose another place',
   ENOTDIR: 'a part of that path is a file, not a folder: choose another place',
 };
 
-function writeFailed(path: string, error: unknown): SystemError {
+/** The error for what the system refused to write, or to remove, at a path. */
+export function writeFailed(path: string, error: unknown): SystemError {
   const why = advice[errorCode(error) ?? ''] ?? errorMessage(error);
   return new SystemError(`cannot write ${path}: ${why}`, { cause: error });
 }
@@ -40,15 +42,62 @@ async function writeAndSync(path: string, content: FileContent): Promise<void> {
   }
 }
 
+export interface WholeOptions {
+  /** Is waited for when all bytes are on the disk, before the file appears; what it throws keeps the file away. */
+  readonly beforeCommit?: (() => Promise<void>) | undefined;
+}
+
 /** Writes a file whole: beside its place first, then renamed into it, so that a half-written one is never seen. */
-export async function writeFileWhole(path: string, content: FileContent): Promise<void> {
+export async function writeFileWhole(
+  path: string,
+  content: FileContent,
+  { beforeCommit }: WholeOptions = {},
+): Promise<void> {
   const beside = `${path}.${randomUUID()}.partial`;
+  const orSay = (error: unknown): never => {
+    throw writeFailed(path, error);
+  };
   try {
-    await writeAndSync(beside, content);
-    await rename(beside, path);
-    await sync(dirname(path));
+    await writeAndSync(beside, content).catch(orSay);
+    await beforeCommit?.();
+    await rename(beside, path).catch(orSay);
+    await sync(dirname(path)).catch(orSay);
   } catch (error) {
     await rm(beside, { force: true }).catch(() => {});
+    throw error;
+  }
+}
+
+const leftover = /\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.partial$/;
+
+/** Removes what `writeFileWhole` left in a folder when its process was killed. Nothing may be written there meanwhile. */
+export async function removePartialFiles(folder: string): Promise<void> {
+  try {
+    for (const name of await readdir(folder)) {
+      if (leftover.test(name)) await rm(join(folder, name), { force: true });
+    }
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return;
+    throw new SystemError(`cannot tidy up ${folder}: ${errorMessage(error)}`, { cause: error });
+  }
+}
+
+/**
+ * Creates a file, which stays open. Of several who try at once, one succeeds.
+ *
+ * @returns undefined when there is such a file already
+ * @throws {SystemError} when the system refuses
+ */
+export async function createFile(path: string, content: string): Promise<FileHandle | undefined> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, 'wx');
+    await writeFile(handle, content);
+    return handle;
+  } catch (error) {
+    if (!handle && errorCode(error) === 'EEXIST') return undefined;
+    await handle?.close().catch(() => {});
+    if (handle) await rm(path, { force: true }).catch(() => {});
     throw writeFailed(path, error);
   }
 }

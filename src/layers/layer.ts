@@ -91,6 +91,20 @@ function automaticName(className: string): string {
 }
 
 /**
+ * Runs a function that builds a model, with names that begin anew: what is built twice has the same names twice. Layers
+ * that others make meanwhile take part in it.
+ */
+export async function withFreshNames<T>(build: () => T | Promise<T>): Promise<T> {
+  const before = new Map(counts);
+  counts.clear();
+  try {
+    return await build();
+  } finally {
+    for (const [base, count] of before) counts.set(base, Math.max(count, counts.get(base) ?? 0));
+  }
+}
+
+/**
  * A layer: weights, and a forward function in terms of public operators, from which gradients follow.
  * https://keras.io/api/layers/base_layer/
  *

@@ -38,6 +38,25 @@ export function restoreWeights(model: Model, tensors: Tensors): Tensors {
   return Object.fromEntries(left);
 }
 
+/**
+ * Gives the weights of a model that is not trained on the values of a training's state; those that it lacks stay.
+ *
+ * @param average the name of the slot that takes a weight's place, where the training keeps averages
+ * @throws {DataError} names the weight whose shape differs
+ */
+export function restoreForInference(model: Model, tensors: Tensors, average?: string): void {
+  for (const [weight, name] of model.network.weightNames) {
+    const value = (average !== undefined && tensors[`${name}/${average}`]) || tensors[name];
+    if (!value) continue;
+    if (!sameShape(value.shape, weight.shape))
+      throw refused(
+        model,
+        `its weight '${name}' is ${formatShape(value.shape)}, and the model’s ${formatShape(weight.shape)}`,
+      );
+    weight.value = value;
+  }
+}
+
 function refused({ name }: Model, why: string): DataError {
   return new DataError(
     `the saved training is of another model than '${name}': ${why}; give the model as it was, layers, names and trainable flags`,

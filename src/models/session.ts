@@ -172,7 +172,9 @@ export class Session {
       this.#draw(step.spec, own);
       return (await run(step, batch, own, [])).sums;
     };
+    const { weightNames } = this.#network;
     return {
+      trainableWeights: [...this.#trainableWeights()].map((weight) => weightNames.get(weight)!),
       prepare: (batch, purpose) =>
         this.#prepare(batch, where, objectives, purpose === 'train' ? classWeight : undefined),
       declare: (fetches) => {

@@ -9,6 +9,7 @@ import type { Callback } from '../training/callback.ts';
 import { History } from '../training/callbacks/history.ts';
 import { ProgbarLogger } from '../training/callbacks/progbar-logger.ts';
 import { runTest } from '../training/evaluation.ts';
+import type { Keeper } from '../training/keeper.ts';
 import { runTraining } from '../training/loop.ts';
 import type { OpenStream } from '../training/placed.ts';
 import type { ModelCapture } from '../training/state.ts';
@@ -139,25 +140,31 @@ export class Trainer {
     const callbacks: Callback[] = [history, ...(options.callbacks ?? []), ...shown];
     for (const callback of callbacks) callback.setModel?.(this.#model);
     this.stopTraining = false;
-    const from = await restoredBy(callbacks);
-    const session = await this.#ready(from?.model);
+    const keeper = keeperOf(callbacks, where);
     try {
-      await runTraining(session.trainable(training, this.#clock(), { classWeight }), {
-        epochs,
-        initialEpoch,
-        stepsPerEpoch,
-        steps: data.cardinality,
-        batches: streamsOf(data, callbacks, options.exactResume ?? false),
-        from,
-        validation,
-        callbacks,
-        hooks: options.hooks ?? [],
-        control: this,
-        signal,
-      });
+      const from = await keeper?.restore();
+      const session = await this.#ready(from?.model);
+      try {
+        await runTraining(session.trainable(training, this.#clock(), { classWeight }), {
+          epochs,
+          initialEpoch,
+          stepsPerEpoch,
+          steps: data.cardinality,
+          batches: keeper ? placedStreams(data, options.exactResume ?? false) : (pass) => data.iterate(pass),
+          from,
+          validation,
+          callbacks,
+          hooks: options.hooks ?? [],
+          keeper,
+          control: this,
+          signal,
+        });
+      } finally {
+        await session.download();
+        await this.#forget(keys);
+      }
     } finally {
-      await session.download();
-      await this.#forget(keys);
+      await keeper?.release();
     }
     history.interrupted = signal?.aborted ?? false;
     return history;
@@ -376,22 +383,19 @@ export class Trainer {
   }
 }
 
-/** Where a callback takes up an earlier training. */
-async function restoredBy(callbacks: readonly Callback[]) {
-  for (const callback of callbacks) {
-    const state = await callback.restore?.();
-    if (state) return state;
-  }
-  return undefined;
+/** Who keeps the training. */
+function keeperOf(callbacks: readonly Callback[], where: string): Keeper | undefined {
+  const keepers = callbacks.flatMap(({ keeper }) => keeper ?? []);
+  if (keepers.length <= 1) return keepers[0];
+  throw new UsageError(`${where}: ${keepers.length} callbacks would keep the training; give one of them`);
 }
 
 /**
- * The passes over the data. Where a callback saves the training, they tell their places.
+ * The passes over the data, which tell their places.
  *
  * @param exact whether data that cannot tell is refused, or only warned of
  */
-function streamsOf(data: Dataset<Batch>, callbacks: readonly Callback[], exact: boolean): OpenStream {
-  if (!callbacks.some(({ onSave }) => onSave)) return (pass) => data.iterate(pass);
+function placedStreams(data: Dataset<Batch>, exact: boolean): OpenStream {
   let isWarned = false;
   return (pass, state) => {
     const iterator = data.iterator(state ? { state } : { epoch: pass });

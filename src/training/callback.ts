@@ -1,6 +1,5 @@
 import type { Tensor } from '../core/tensor.ts';
-import type { TrainingSession } from './hook.ts';
-import type { TrainingState } from './state.ts';
+import type { Keeper } from './keeper.ts';
 import type { Logs } from './trainable.ts';
 
 /** What callbacks see of the model that is trained. */
@@ -84,10 +83,8 @@ export interface Callback {
   onPredictEnd?(logs: Logs): Told;
   onPredictBatchBegin?(batch: number, logs: Logs): Told;
   onPredictBatchEnd?(batch: number, logs: Logs): Told;
-  /** Asked before training begins: where an earlier one is to be taken up. */
-  restore?(): Promise<TrainingState | undefined>;
-  /** After a step or an epoch, when all callbacks have been told of it: the moment to save. */
-  onSave?(after: 'step' | 'epoch', session: TrainingSession): Told;
+  /** Saves the training while it runs, and takes up an earlier one. One callback at most may have it. */
+  readonly keeper?: Keeper;
   /** For checkpoints: what the callback has seen so far. */
   getState?(): CallbackState;
   setState?(state: CallbackState): void;

@@ -6,10 +6,10 @@ export class EpochClock {
   readonly #sums = { waiting: 0, computing: 0 };
   readonly #last = { waiting: 0, computing: 0 };
 
-  async during<T>(what: 'waiting' | 'computing', work: Promise<T>): Promise<T> {
+  async during<T>(what: 'waiting' | 'computing', work: () => Promise<T>): Promise<T> {
     const since = performance.now();
     try {
-      return await work;
+      return await work();
     } finally {
       this.#last[what] = performance.now() - since;
       this.#sums[what] += this.#last[what];

@@ -2,7 +2,7 @@ import { ComputeError, UsageError } from '../core/errors.ts';
 import type { Callback } from './callback.ts';
 import { EpochClock } from './clock.ts';
 import type { SessionRunHook, TrainingSession } from './hook.ts';
-import { declareFetches, fetchesOf, tellHooks, toldInTurn } from './listeners.ts';
+import { declareFetches, fetchesOf, tellHooks, tellOfFailure, toldInTurn } from './listeners.ts';
 import { preparedAhead } from './placed.ts';
 import { addSums, type Batch, type Logs, noSums, type Sums, type Trainable } from './trainable.ts';
 
@@ -25,19 +25,19 @@ export async function runTest<P>(
   const areTold = callbacks.some((callback) => callback.onTestBatchEnd);
   const session = new PassiveSession(globalStep);
   let sums: Sums = noSums;
-  await declareFetches(hooks, refuseFetches);
+  await declareFetches(hooks, [], refuseFetches);
   await toldInTurn(callbacks, (callback) => callback.onTestBegin?.({}));
   await tellHooks(hooks, 'afterCreateSession', (hook) => hook.afterCreateSession?.(session));
   const clock = new EpochClock();
   const stream = preparedAhead(batches, (batch) => trainable.prepare(batch, 'test'));
   try {
     for (let batch = 0; batch < steps && !session.isStopped; batch++) {
-      const next = await clock.during('waiting', stream.next());
+      const next = await clock.during('waiting', () => stream.next());
       signal?.throwIfAborted();
       if (next.done) break;
       await toldInTurn(callbacks, (callback) => callback.onTestBatchBegin?.(batch, {}));
       fetchesOf(hooks, session);
-      const found = await clock.during('computing', trainable.testStep(next.value));
+      const found = await clock.during('computing', () => trainable.testStep(next.value));
       sums = addSums(sums, found);
       if (areTold) {
         const logs = trainable.logsOf(sums);
@@ -50,6 +50,9 @@ export async function runTest<P>(
         await tellHooks(hooks, 'afterRun', (hook) => hook.afterRun?.(session, values));
       }
     }
+  } catch (error) {
+    await tellOfFailure(hooks, session, error);
+    throw error;
   } finally {
     await stream.return?.();
   }
@@ -63,6 +66,7 @@ export async function runTest<P>(
 /** What a run that trains nothing shows to its hooks. */
 export class PassiveSession implements TrainingSession {
   readonly step: number;
+  readonly isInterrupted = false;
   isStopped = false;
 
   constructor(step: number) {

@@ -6,6 +6,8 @@ type Told = void | Promise<void>;
 
 /** What `begin` is given: the graph of a step before it is compiled. */
 export interface GraphBuilder {
+  /** The names of the weights that are trained: `dense/kernel`. Empty where nothing is trained. */
+  readonly trainableWeights: readonly string[];
   /**
    * Makes the steps' graph compute something more, which `beforeRun` can then ask for: `gradients/dense/kernel`, or
    * `outputs/dense` for what a layer gives.
@@ -22,11 +24,11 @@ export interface TrainingSession {
   /** Ends the run after the step that is running. */
   requestStop(): void;
   readonly isStopped: boolean;
+  /** Stopped from outside, by a signal. */
+  readonly isInterrupted: boolean;
   /**
    * The state after the last step, to go on from. It may be asked for between two steps, and stops them only for a
    * moment.
-   *
-   * @throws {UsageError} when the order of the data cannot be repeated and `exact` is wanted
    */
   capture(): Promise<TrainingState>;
 }

@@ -48,11 +48,26 @@ export function fetchesOf(hooks: readonly SessionRunHook[], session: TrainingSes
 /** What hooks will ever want of a step. */
 export async function declareFetches(
   hooks: readonly SessionRunHook[],
+  trainableWeights: readonly string[],
   declare: (fetches: readonly string[]) => void,
 ): Promise<void> {
   const fetches = new Set<string>();
-  await tellHooks(hooks, 'begin', (hook) => hook.begin?.({ fetch: (name) => void fetches.add(name) }));
+  const graph = { trainableWeights, fetch: (name: string) => void fetches.add(name) };
+  await tellHooks(hooks, 'begin', (hook) => hook.begin?.(graph));
   if (fetches.size > 0) declare([...fetches]);
+}
+
+/** Every hook, whatever others make of it: the failure itself is what is thrown. */
+export async function tellOfFailure(
+  hooks: readonly SessionRunHook[],
+  session: TrainingSession,
+  error: unknown,
+): Promise<void> {
+  for (const hook of hooks) {
+    try {
+      await hook.failed?.(session, error);
+    } catch {}
+  }
 }
 
 function failure(hook: SessionRunHook, moment: Moment, error: unknown): FoveaError {

@@ -51,6 +51,7 @@ function trainableThat(tell: (what: string) => void): Trainable<Batch> {
   };
   return {
     prepare: async (given) => given,
+    trainableWeights: ['dense/kernel'],
     declare: (fetches) => tell(`fetches ${fetches}`),
     trainStep: async (given) => {
       tell('step');

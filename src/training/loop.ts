@@ -3,7 +3,8 @@ import type { Callback } from './callback.ts';
 import { EpochClock } from './clock.ts';
 import { runTest } from './evaluation.ts';
 import type { SessionRunHook, TrainingSession } from './hook.ts';
-import { declareFetches, fetchesOf, type Told, tellHooks, toldInTurn } from './listeners.ts';
+import type { Keeper } from './keeper.ts';
+import { declareFetches, fetchesOf, type Told, tellHooks, tellOfFailure, toldInTurn } from './listeners.ts';
 import { type OpenStream, type Placed, placedBatches, preparedAhead } from './placed.ts';
 import { beginningAt, type Progress, sumsFromJson, sumsToJson, type TrainingState } from './state.ts';
 import {
@@ -37,6 +38,7 @@ export interface LoopOptions {
   readonly validation?: Validation | undefined;
   readonly callbacks?: readonly Callback[];
   readonly hooks?: readonly SessionRunHook[];
+  readonly keeper?: Keeper | undefined;
   readonly control: Control;
   /** Ends the training after the step that is running. */
   readonly signal?: AbortSignal | undefined;
@@ -85,8 +87,12 @@ class Run<P> implements TrainingSession {
     return this.#progress.step;
   }
 
+  get isInterrupted(): boolean {
+    return this.#options.signal?.aborted ?? false;
+  }
+
   get isStopped(): boolean {
-    return this.#options.control.stopTraining || (this.#options.signal?.aborted ?? false);
+    return this.#options.control.stopTraining || this.isInterrupted;
   }
 
   requestStop(): void {
@@ -108,17 +114,22 @@ class Run<P> implements TrainingSession {
       if (state) callback.setState?.(state);
       callback.setParams?.({ epochs, steps: stepsPerEpoch ?? steps });
     });
-    await declareFetches(this.#hooks, (fetches) => this.#trainable.declare(fetches));
-    await this.#tell((callback) => callback.onTrainBegin?.({}));
-    await tellHooks(this.#hooks, 'afterCreateSession', (hook) => hook.afterCreateSession?.(this));
+    const { trainableWeights } = this.#trainable;
+    await declareFetches(this.#hooks, trainableWeights, (fetches) => this.#trainable.declare(fetches));
+    const { keeper } = this.#options;
     try {
+      await this.#tell((callback) => callback.onTrainBegin?.({}));
+      await tellHooks(this.#hooks, 'afterCreateSession', (hook) => hook.afterCreateSession?.(this));
+      await keeper?.begin(this);
       await this.#epochs();
-      await this.#trainable.endTraining?.();
       await tellHooks(this.#hooks, 'end', (hook) => hook.end?.(this));
+      await keeper?.end(this);
     } catch (error) {
-      for (const hook of this.#hooks) await hook.failed?.(this, error);
+      await tellOfFailure(this.#hooks, this, error);
+      await keeper?.failed(this, error);
       throw error;
     }
+    await this.#trainable.endTraining?.();
     await this.#tell((callback) => callback.onTrainEnd?.(this.#logs));
   }
 
@@ -131,35 +142,39 @@ class Run<P> implements TrainingSession {
         if (batch === 0) await this.#tell((callback) => callback.onEpochBegin?.(epoch, {}));
         const clock = new EpochClock();
         const stream = endless ?? this.#prepared(placedBatches(batches, epoch, this.#progress.place));
+        let isWhole: boolean;
         try {
-          await this.#steps(stream, clock);
+          isWhole = await this.#steps(stream, clock);
         } finally {
           if (!endless) await stream.return?.();
         }
         if (signal?.aborted) break;
         if (this.#sums.examples === 0)
           throw new ComputeError(`epoch ${epoch + 1}: the data set gave no batch to train on`);
-        await this.#endEpoch(clock);
+        await this.#endEpoch(clock, isWhole);
       }
     } finally {
       await endless?.return?.();
     }
   }
 
-  async #steps(stream: AsyncIterableIterator<Ready<P>>, clock: EpochClock): Promise<void> {
+  /** @returns whether the epoch came to its end */
+  async #steps(stream: AsyncIterableIterator<Ready<P>>, clock: EpochClock): Promise<boolean> {
     const { stepsPerEpoch = Infinity, signal } = this.#options;
     while (this.#progress.batch < stepsPerEpoch && !this.isStopped) {
-      const next = await clock.during('waiting', stream.next());
-      if (next.done || signal?.aborted) return;
+      const next = await clock.during('waiting', () => stream.next());
+      if (next.done) return true;
+      if (signal?.aborted) return false;
       await this.#step(next.value, clock);
     }
+    return this.#progress.batch >= stepsPerEpoch;
   }
 
   async #step({ batch, pass, place }: Ready<P>, clock: EpochClock): Promise<void> {
     const { epoch, batch: at, step } = this.#progress;
     await this.#tell((callback) => callback.onTrainBatchBegin?.(at, {}));
     const fetches = fetchesOf(this.#hooks, this);
-    const result = await clock.during('computing', this.#trainable.trainStep(batch, fetches));
+    const result = await clock.during('computing', () => this.#trainable.trainStep(batch, fetches));
     this.#sums = addSums(this.#sums, result.sums);
     this.#progress = { ...this.#progress, batch: at + 1, step: step + 1, pass, place };
     if (this.#callbacks.some((callback) => callback.onTrainBatchEnd)) {
@@ -169,7 +184,7 @@ class Run<P> implements TrainingSession {
     }
     await this.#tellHooksOf(result, clock);
     if (!this.isStopped) checkLoss(result.sums, step + 1, epoch);
-    await this.#tell((callback) => callback.onSave?.('step', this));
+    await this.#options.keeper?.afterStep(this);
   }
 
   async #tellHooksOf({ sums, learningRate, fetched }: StepResult, clock: EpochClock): Promise<void> {
@@ -179,7 +194,8 @@ class Run<P> implements TrainingSession {
     await tellHooks(this.#hooks, 'afterRun', (hook) => hook.afterRun?.(this, values));
   }
 
-  async #endEpoch(clock: EpochClock): Promise<void> {
+  /** One that was stopped has its end told, as in Keras, and can be gone on with all the same. */
+  async #endEpoch(clock: EpochClock, isWhole: boolean): Promise<void> {
     const { validation, stepsPerEpoch } = this.#options;
     const { epoch, pass, place } = this.#progress;
     const callbacks = this.#callbacks;
@@ -194,10 +210,11 @@ class Run<P> implements TrainingSession {
     }
     const [logs, times] = [this.#logs, clock.times()];
     await this.#tell((callback) => callback.onEpochEnd?.(epoch, logs, times));
+    if (!isWhole) return;
     this.#sums = noSums;
     const next = stepsPerEpoch === undefined ? { pass: epoch + 1, place: null } : { pass, place };
     this.#progress = { ...this.#progress, epoch: epoch + 1, batch: 0, ...next };
-    await this.#tell((callback) => callback.onSave?.('epoch', this));
+    await this.#options.keeper?.afterEpoch(this);
   }
 
   #prepared(batches: AsyncIterable<Placed>): AsyncIterableIterator<Ready<P>> {

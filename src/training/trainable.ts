@@ -46,6 +46,8 @@ export interface StepResult {
 /** What the training loop drives. `P` is a batch made ready: the loop prepares the next while a step runs. */
 export interface Trainable<P> {
   prepare(batch: Batch, purpose: Purpose): Promise<P>;
+  /** Names of the weights that are trained. */
+  readonly trainableWeights: readonly string[];
   /** Makes steps of training compute more, for `fetches`. Comes before the first step. */
   declare(fetches: readonly string[]): void;
   /** One update. */

@@ -1,3 +1,4 @@
+import { BackupAndRestore, type BackupAndRestoreOptions } from './backup-and-restore.ts';
 import { CSVLogger, type CSVLoggerOptions } from './csv-logger.ts';
 import { EarlyStopping, type EarlyStoppingOptions } from './early-stopping.ts';
 import { LambdaCallback, type LambdaCallbackOptions } from './lambda-callback.ts';
@@ -14,6 +15,7 @@ import { TerminateOnNaN, type TerminateOnNaNOptions } from './terminate-on-nan.t
  * @example model.fit(data, { epochs: 50, callbacks: [callbacks.earlyStopping({ patience: 3 })] })
  */
 export const callbacks = {
+  backupAndRestore: (options: BackupAndRestoreOptions) => new BackupAndRestore(options),
   csvLogger: (options: CSVLoggerOptions) => new CSVLogger(options),
   earlyStopping: (options?: EarlyStoppingOptions) => new EarlyStopping(options),
   lambdaCallback: (functions: LambdaCallbackOptions) => new LambdaCallback(functions),
