@@ -17,6 +17,13 @@ export { metrics } from './metrics/metrics.ts';
 export * as applications from './public/applications.ts';
 export { Dataset } from './public/data.ts';
 export * as datasets from './public/datasets.ts';
+export {
+  Estimator,
+  modelToEstimator,
+  OneDeviceStrategy,
+  RunConfig,
+  trainAndEvaluate,
+} from './public/estimator.ts';
 export * as graph from './public/graph.ts';
 export * as images from './public/images.ts';
 export * as layers from './public/layers.ts';
@@ -34,6 +41,15 @@ export * as oct from './public/oct.ts';
 export * as ops from './public/ops.ts';
 export * as optimizers from './public/optimizers.ts';
 export { Device, Program } from './public/runtime.ts';
-export { type Batch, type Callback, callbacks, History, type Logs } from './public/training.ts';
+export * as training from './public/training.ts';
+export {
+  type Batch,
+  type Callback,
+  callbacks,
+  History,
+  type Logs,
+  type SessionRunHook,
+  TimeHistory,
+} from './public/training.ts';
 export * as utils from './public/utils.ts';
 export * as regularizers from './regularizers/regularizers.ts';
