@@ -11,6 +11,7 @@ import { readCheckpoint } from '../training/checkpoints/checkpoint-file.ts';
 import type { CheckpointSaverListener } from '../training/checkpoints/checkpoint-keeper.ts';
 import { modelTensors } from '../training/checkpoints/state-file.ts';
 import type { SessionRunHook } from '../training/hook.ts';
+import { type EvaluationImages, writeEvaluationImages } from './evaluation-images.ts';
 import { type ExportOptions, exportModel } from './exporting.ts';
 import { datasetOf, type InputFn } from './input-fn.ts';
 import { ModelDirectory } from './model-directory.ts';
@@ -51,6 +52,8 @@ export interface EvaluateOptions {
   readonly name?: string;
   /** Default: the newest. */
   readonly checkpointPath?: string;
+  /** Of a classifier: writes its confusion matrix and some examples too. The data are read once more for it. */
+  readonly images?: EvaluationImages;
   readonly signal?: AbortSignal;
 }
 
@@ -152,7 +155,7 @@ export class Estimator {
    * @throws {DataError} when there is no checkpoint yet
    */
   async evaluate(options: EvaluateOptions): Promise<EvalResult> {
-    const { inputFn, steps, name, hooks = [], checkpointPath, signal } = options;
+    const { inputFn, steps, name, hooks = [], checkpointPath, images, signal } = options;
     const directory = await this.#directoryNow();
     const built = await this.#build('eval');
     const globalStep = await this.#load(built, checkpointPath);
@@ -162,7 +165,10 @@ export class Estimator {
       ...(steps !== undefined && { steps }),
       ...(signal && { signal }),
     });
-    await directory.writeEvaluation(this.evalDir(name), globalStep, logs);
+    await directory.writeEvaluation(this.evalDir(name), globalStep, logs, async (writer) => {
+      if (images)
+        await writeEvaluationImages(writer, globalStep, built.model, data, steps ?? Infinity, images);
+    });
     const shown = Object.entries(logs).map(([key, value]) => `${key} = ${value}`);
     this.config.settings.log(`evaluation at step ${globalStep}: ${shown.join(', ')}`);
     return { ...logs, globalStep };

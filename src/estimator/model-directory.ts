@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { CheckpointStore } from '../training/checkpoints/checkpoint-store.ts';
 import { purgeEvents, readScalars } from '../training/summaries/event-folder.ts';
 import { openSharedWriter } from '../training/summaries/shared-writers.ts';
+import type { SummaryWriter } from '../training/summaries/summary-writer.ts';
 import type { Logs } from '../training/trainable.ts';
 import type { RunConfig } from './run-config.ts';
 
@@ -34,11 +35,21 @@ export class ModelDirectory {
     return (await readScalars(evalDir)).some((scalar) => scalar.step === step);
   }
 
-  /** Once for each step: a second evaluation of the same checkpoint says the same. */
-  async writeEvaluation(evalDir: string, step: number, logs: Logs): Promise<void> {
+  /**
+   * Once for each step: a second evaluation of the same checkpoint says the same.
+   *
+   * @param writeMore comes before the numbers, by which it is known that a step was evaluated
+   */
+  async writeEvaluation(
+    evalDir: string,
+    step: number,
+    logs: Logs,
+    writeMore: (writer: SummaryWriter) => Promise<void>,
+  ): Promise<void> {
     if (await this.isEvaluated(evalDir, step)) return;
     const { writer, release } = await openSharedWriter(evalDir);
     try {
+      await writeMore(writer);
       writer.scalars(step, logs);
       await writer.flush();
     } finally {

@@ -1,16 +1,18 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { randomStream, uniform } from '../../test/support/random.ts';
 import { oneHot } from '../../test/support/training.ts';
 import { UsageError } from '../core/errors.ts';
+import { tensor } from '../core/tensor.ts';
 import { Dataset } from '../data/dataset.ts';
 import * as layers from '../layers/layers.ts';
 import { model } from '../models/functional.ts';
 import { sgd } from '../optimizers/optimizers.ts';
 import { stopIfLowerHook } from '../training/hooks/early-stopping.ts';
 import { readScalars } from '../training/summaries/event-folder.ts';
+import { SummaryWriter } from '../training/summaries/summary-writer.ts';
 import { Estimator, type EvalResult } from './estimator.ts';
 import { BestExporter, type Exporter, FinalExporter, LatestExporter } from './exporters.ts';
 import { trainAndEvaluate } from './train-and-evaluate.ts';
@@ -129,6 +131,51 @@ describe('trainAndEvaluate', () => {
       new UsageError(`trainAndEvaluate: ${name} must be a number from 0 on, got -1`),
     );
   });
+});
+
+test('an evaluation of a classifier of images shows its confusions and examples', async () => {
+  const images = uniform(randomStream('images'), [10, 4, 4, 1]);
+  const labels = tensor(
+    'int32',
+    [10, 1],
+    Int32Array.from({ length: 10 }, (_, i) => i % 2),
+  );
+  const modelFn = () => {
+    const input = layers.input({ shape: [4, 4, 1] });
+    const outputs = layers.dense({ units: 2, activation: 'softmax' }).apply(layers.flatten().apply(input));
+    return {
+      model: model({ inputs: input, outputs }, { threads: 1 }),
+      optimizer: sgd({ learningRate: 0.1 }),
+      loss: 'sparseCategoricalCrossentropy' as const,
+    };
+  };
+  const data = () => Dataset.fromTensorSlices([images, labels]).batch(4);
+  const config = { modelDir: join(folder, 'images'), log: () => {} };
+  const one = new Estimator(modelFn, { config });
+  await one.train({ inputFn: data });
+  const [text, image] = [
+    vi.spyOn(SummaryWriter.prototype, 'text'),
+    vi.spyOn(SummaryWriter.prototype, 'image'),
+  ];
+  await one.evaluate({ inputFn: data, images: { classNames: ['even', 'odd'], examples: 3 } });
+  let right = 0;
+  let count = 0;
+  for await (const probabilities of one.predict({ inputFn: data })) {
+    const [[, { data: row }]] = Object.entries(probabilities) as [[string, { data: Float32Array }]];
+    if (Number(row[1]! > row[0]!) === count++ % 2) right++;
+  }
+  await one.dispose();
+  const texts = Object.fromEntries(text.mock.calls.map(([, tag, markdown]) => [tag, markdown]));
+  expect(Object.keys(texts)).toEqual(['confusion/table', 'examples/predictions']);
+  expect(image.mock.calls.map(([step, tag, list]) => [step, tag, list.length])).toEqual([
+    [3, 'confusion', 1],
+    [3, 'examples', 3],
+  ]);
+  vi.restoreAllMocks();
+  expect(texts['examples/predictions']!.split('\n')).toHaveLength(2 + 3);
+  const cells = texts['confusion/table']!.match(/\d+(?= \|)/g)!.map(Number);
+  expect(cells.reduce((a, b) => a + b)).toBe(10);
+  expect(cells[0]! + cells[3]!).toBe(right);
 });
 
 test('exporters keep the newest, the best and the last', async () => {

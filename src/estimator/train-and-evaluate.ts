@@ -4,6 +4,7 @@ import type { BatchElement } from '../models/elements.ts';
 import type { CheckpointSaverListener } from '../training/checkpoints/checkpoint-keeper.ts';
 import type { SessionRunHook, TrainingSession } from '../training/hook.ts';
 import type { Estimator, EvalResult } from './estimator.ts';
+import type { EvaluationImages } from './evaluation-images.ts';
 import type { Exporter } from './exporters.ts';
 import type { InputFn } from './input-fn.ts';
 
@@ -23,6 +24,8 @@ export interface EvalSpec {
   readonly steps?: number | null;
   readonly name?: string;
   readonly hooks?: readonly SessionRunHook[];
+  /** Of a classifier: its confusion matrix and some examples are written too. */
+  readonly images?: EvaluationImages;
   /** Told after each evaluation. */
   readonly exporters?: readonly Exporter[];
   /** No evaluation before so many seconds. Default 120. */
@@ -76,12 +79,13 @@ export async function trainAndEvaluate(
 }
 
 async function evaluateNow(estimator: Estimator, spec: EvalSpec, isFinal: boolean): Promise<EvalResult> {
-  const { inputFn, steps = defaultSteps, name, hooks = [], exporters = [], signal } = spec;
+  const { inputFn, steps = defaultSteps, name, hooks = [], exporters = [], images, signal } = spec;
   const result = await estimator.evaluate({
     inputFn,
     hooks,
     ...(steps !== null && { steps }),
     ...(name !== undefined && { name }),
+    ...(images && { images }),
     ...(signal && { signal }),
   });
   for (const exporter of exporters)

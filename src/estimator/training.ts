@@ -11,6 +11,7 @@ import { StepCounterHook } from '../training/hooks/step-counter-hook.ts';
 import { StopAtStepHook } from '../training/hooks/stop-at-step-hook.ts';
 import { SummarySaverHook } from '../training/hooks/summary-saver-hook.ts';
 import type { TrainingState } from '../training/state.ts';
+import { openSharedWriter } from '../training/summaries/shared-writers.ts';
 import { datasetOf, type InputFn } from './input-fn.ts';
 import type { ModelDirectory } from './model-directory.ts';
 import { originOf, refuseOtherOrigin } from './origin.ts';
@@ -108,6 +109,9 @@ async function restored(
     log(`going on from step ${found.checkpoint.step}, ${found.path}`);
     return fromCheckpoint(found.checkpoint, found.path);
   }
+  const { writer, release } = await openSharedWriter(directory.path);
+  writer.text(0, 'config', `\`\`\`json\n${JSON.stringify(origin, undefined, 2)}\n\`\`\``);
+  await release();
   if (warmStartFrom !== undefined)
     log(`starting from ${await warmStart(model, warmStartFrom)} weights of another training`);
   return undefined;

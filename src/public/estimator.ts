@@ -7,6 +7,7 @@ export {
   type PredictOptions,
   type TrainOptions,
 } from '../estimator/estimator.ts';
+export type { EvaluationImages } from '../estimator/evaluation-images.ts';
 export {
   BestExporter,
   type BestExporterOptions,
