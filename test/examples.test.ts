@@ -7,6 +7,7 @@ import ts from 'typescript';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { frameTfRecord } from '../src/codecs/tfrecord.ts';
 import { samplesPath } from '../src/datasets/samples.ts';
+import { sharedData } from './support/goldens.ts';
 import { idxBytes } from './support/idx.ts';
 
 const run = promisify(execFile);
@@ -43,7 +44,14 @@ const expected: Record<string, string> = {
 
 test('every example is here', async () => {
   expect((await readdir(examples)).filter((name) => name.endsWith('.ts'))).toEqual(
-    [...Object.keys(expected), 'fashion-mnist.ts', 'input-fn-fashion-mnist.ts', 'input-fn-oct.ts'].sort(),
+    [
+      ...Object.keys(expected),
+      'estimator-fashion-mnist.ts',
+      'estimator-oct.ts',
+      'fashion-mnist.ts',
+      'input-fn-fashion-mnist.ts',
+      'input-fn-oct.ts',
+    ].sort(),
   );
 });
 
@@ -96,6 +104,36 @@ test('input-fn-fashion-mnist.ts', async () => {
   ]);
   expect(batches).toBe('134 batches'); // passes are not kept apart: ⌈40 · 100 / 30⌉
   expect(Number(/accuracy ([\d.]+)/.exec(accuracy!)![1])).toBeGreaterThan(0.9);
+});
+
+test('estimator-fashion-mnist.ts', async () => {
+  const modelDir = join(folder, 'fashion-mnist');
+  let path = sharedData('fashion-mnist-sample');
+  if (path === undefined) {
+    path = join(folder, 'bars of the estimator');
+    await writeBars(path, 1000);
+  }
+  const args = ['--path', path, '--epochs', '4', '--batch-size', '100', '--model-dir', modelDir];
+  const output = await printed('estimator-fashion-mnist.ts', args);
+  expect(output).toContain('Total params: 93,322');
+  const [, steps] = /^total time: [\d.]+ seconds for (\d+) steps$/m.exec(output)!;
+  expect(output).toMatch(/^average time per batch: \d+\.\d+ seconds$/m);
+  expect(output).toMatch(/^\d+ images\/second$/m);
+  expect(output).toContain(`globalStep: ${steps}`);
+  expect(Number(/accuracy: ([\d.]+)/.exec(output)![1])).toBeGreaterThan(0.6);
+  expect((await readdir(modelDir)).sort()).toEqual(['checkpoint', 'eval', `model.ckpt-${steps}.safetensors`]);
+});
+
+test('estimator-oct.ts, started twice', async () => {
+  const modelDir = join(folder, 'oct');
+  const args = ['--image-size', '64', '--batch-size', '8', '--steps', '2', '--model-dir', modelDir];
+  for (const globalStep of [2, 4]) {
+    const output = await printed('estimator-oct.ts', args);
+    expect(output).toMatch(/^total time: [\d.]+ seconds for 2 steps$/m);
+    expect(output).toMatch(/^\d+\.\d images\/second$/m);
+    expect(output).toContain(`globalStep: ${globalStep}`);
+    expect(Number(/accuracy: ([\d.]+)/.exec(output)![1])).toBeGreaterThan(0);
+  }
 });
 
 const octOutput = (side: number) =>

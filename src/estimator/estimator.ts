@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DataError, UsageError } from '../core/errors.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { withFreshNames } from '../layers/layer.ts';
+import { type Weight, withFreshNames } from '../layers/layer.ts';
 import { type BatchElement, type ExamplesElement, examplesOf } from '../models/elements.ts';
 import { restoreForInference } from '../models/restoring.ts';
 import { averageSlot, usesAveragesAtEnd } from '../optimizers/optimizer.ts';
@@ -73,8 +73,16 @@ export type EvalResult = Readonly<Record<string, number>> & { readonly globalSte
 
 /** A model of one mode, and what its specification says. */
 interface Built extends EstimatorSpec {
+  /** One for all modes that have the same model. */
+  readonly state: ModelState;
+}
+
+interface ModelState {
   /** The checkpoint that its weights are of. */
   loaded: string | undefined;
+  /** The weights that a training without a checkpoint begins with, once it is compiled. Values are never changed in place. */
+  initial: ReadonlyMap<Weight, Tensor | undefined> | undefined;
+  isTraining: boolean;
 }
 
 /**
@@ -140,12 +148,19 @@ export class Estimator {
       if (value !== undefined && !(Number.isSafeInteger(value) && value > 0))
         throw new UsageError(`Estimator.train: ${name} must be a whole number above 0, got ${value}`);
     const built = await this.#build('train');
-    built.loaded = undefined;
-    await runTrainingIn(await this.#directoryNow(), built, {
-      ...options,
-      params: this.params,
-      warmStartFrom: this.#warmStartFrom,
-    });
+    const directory = await this.#directoryNow();
+    const { state } = this.#idle(built, 'train');
+    state.isTraining = true;
+    try {
+      beginAnew(built);
+      await runTrainingIn(directory, built, {
+        ...options,
+        params: this.params,
+        warmStartFrom: this.#warmStartFrom,
+      });
+    } finally {
+      state.isTraining = false;
+    }
     return this;
   }
 
@@ -158,7 +173,7 @@ export class Estimator {
     const { inputFn, steps, name, hooks = [], checkpointPath, images, signal } = options;
     const directory = await this.#directoryNow();
     const built = await this.#build('eval');
-    const globalStep = await this.#load(built, checkpointPath);
+    const globalStep = await this.#load(built, checkpointPath, 'evaluate');
     const data = await datasetOf(inputFn, 'Estimator.evaluate');
     const logs = await built.model.evaluateDataset(data, {
       hooks: [...(built.hooks ?? []), ...hooks],
@@ -182,7 +197,7 @@ export class Estimator {
   async *predict(options: PredictOptions): AsyncGenerator<Record<string, Tensor>> {
     const { inputFn, checkpointPath, hooks = [], predictKeys, yieldSingleExamples = true } = options;
     const built = await this.#build('predict');
-    const globalStep = await this.#load(built, checkpointPath);
+    const globalStep = await this.#load(built, checkpointPath, 'predict');
     const data = examplesOf(await datasetOf(inputFn, 'Estimator.predict'), 'Estimator.predict');
     yield* predictions(built.model, data, {
       hooks: [...(built.hooks ?? []), ...hooks],
@@ -203,7 +218,7 @@ export class Estimator {
     options: ExportOptions & { checkpointPath?: string } = {},
   ): Promise<string> {
     const built = await this.#build('predict');
-    await this.#load(built, options.checkpointPath);
+    await this.#load(built, options.checkpointPath, 'exportSavedModel');
     return exportModel(built.model, baseDir, options);
   }
 
@@ -262,34 +277,54 @@ export class Estimator {
     );
     const { model, hooks: _, ...compile } = spec;
     const same = [...this.#built.values()].find((built) => built.model === model);
-    if (!same && mode !== 'predict') {
+    const state: ModelState = same?.state ?? { loaded: undefined, initial: undefined, isTraining: false };
+    if (!state.initial && mode !== 'predict') {
       const seed = this.config.settings.randomSeed ?? spec.seed ?? 0;
       model.compile({ ...compile, seed });
+      state.initial = new Map(model.weights.map((weight) => [weight, weight.value]));
     }
-    const built = same ?? { ...spec, loaded: undefined };
+    const built = { ...spec, state };
     this.#built.set(mode, built);
     return built;
   }
 
   /** @returns the checkpoint's step */
-  async #load(built: Built, path: string | undefined): Promise<number> {
+  async #load(built: Built, path: string | undefined, what: string): Promise<number> {
+    const { state } = this.#idle(built, what);
     const { store } = await this.#directoryNow();
     const found =
       path === undefined
         ? await store.newestWhole((_, reason) => this.config.settings.log(reason))
         : { path, checkpoint: await readCheckpoint(path) };
     if (!found) throw this.#untrained();
-    if (built.loaded !== found.path) {
+    if (state.loaded !== found.path) {
       const optimizer = built.model.compiled?.optimizer;
       const average = optimizer && usesAveragesAtEnd(optimizer) ? averageSlot : undefined;
       built.model.initialize();
       restoreForInference(built.model, modelTensors(found.checkpoint), average);
-      built.loaded = found.path;
+      // What hooks are told of the step.
+      built.model.setOptimizerState({ iterations: found.checkpoint.step, slots: {} });
+      state.loaded = found.path;
     }
     return found.checkpoint.step;
+  }
+
+  /** @throws {UsageError} while the model is trained: its weights are the training's */
+  #idle(built: Built, what: string): Built {
+    if (!built.state.isTraining) return built;
+    throw new UsageError(
+      `Estimator.${what}: the model is being trained; wait until train has ended, use trainAndEvaluate, or let modelFn make a model for each mode`,
+    );
   }
 
   #untrained(): DataError {
     return new DataError(`${this.modelDir} has no checkpoint: train first, or give checkpointPath`);
   }
+}
+
+/** Gives a model the weights that it had when it was compiled, and an optimizer that has made no step. */
+function beginAnew({ model, state }: Built): void {
+  state.loaded = undefined;
+  for (const [weight, value] of state.initial ?? []) if (value) weight.value = value;
+  model.setOptimizerState({ iterations: 0, slots: {} });
 }

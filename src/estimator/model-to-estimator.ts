@@ -24,14 +24,12 @@ export function modelToEstimator(model: Model, options: ModelToEstimatorOptions 
   const { compiled } = model;
   if (!compiled) throw new UsageError(`modelToEstimator: compile model '${model.name}' first`);
   const settled = config instanceof RunConfig ? config : new RunConfig(config);
-  const { threads } = settled.settings.sessionConfig ?? {};
+  const { threads = model.runOptions.threads } = settled.settings.sessionConfig ?? {};
   const { resume: _, ...objective } = compiled;
   let copy: Model | undefined;
   const copied = async (): Promise<Model> => {
     await model.syncWeights();
-    const made = withCustomObjects(customObjects, () =>
-      cloneModel(model, threads === undefined ? {} : { threads }),
-    );
+    const made = withCustomObjects(customObjects, () => cloneModel(model, { ...model.runOptions, threads }));
     // Values are never changed in place, so that they can be shared.
     made.weights.forEach((weight, i) => {
       weight.value = model.weights[i]!.value;

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { randomStream, uniform } from '../../test/support/random.ts';
 import { oneHot } from '../../test/support/training.ts';
 import { UsageError } from '../core/errors.ts';
-import { tensor } from '../core/tensor.ts';
+import { type Tensor, tensor } from '../core/tensor.ts';
 import { Dataset } from '../data/dataset.ts';
 import * as layers from '../layers/layers.ts';
 import { model } from '../models/functional.ts';
@@ -161,7 +161,7 @@ test('an evaluation of a classifier of images shows its confusions and examples'
   let right = 0;
   let count = 0;
   for await (const probabilities of one.predict({ inputFn: data })) {
-    const [[, { data: row }]] = Object.entries(probabilities) as [[string, { data: Float32Array }]];
+    const [{ data: row }] = Object.values(probabilities) as [Tensor<'float32'>];
     if (Number(row[1]! > row[0]!) === count++ % 2) right++;
   }
   await one.dispose();

@@ -44,7 +44,8 @@ export async function runTrainingIn(
   );
   try {
     await directory.store.removePartials();
-    const run = () => runOnce(directory, spec, options, lock, preemption.signal);
+    const goal = { lastStep: options.maxSteps };
+    const run = () => runOnce(directory, spec, options, goal, lock, preemption.signal);
     try {
       await run();
     } catch (error) {
@@ -56,8 +57,11 @@ export async function runTrainingIn(
       await run();
     }
   } finally {
-    await lock.release();
-    preemption.finish();
+    try {
+      await lock.release();
+    } finally {
+      preemption.finish();
+    }
   }
 }
 
@@ -65,6 +69,8 @@ async function runOnce(
   directory: ModelDirectory,
   spec: EstimatorSpec,
   options: DirectoryTraining,
+  /** `steps` are counted from where the first run began. */
+  goal: { lastStep: number | undefined },
   lock: DirectoryLock,
   signal: AbortSignal,
 ): Promise<void> {
@@ -73,6 +79,7 @@ async function runOnce(
   const data = await datasetOf(options.inputFn, 'Estimator.train');
   const origin = await originOf(model, data, options.params);
   const from = await restored(directory, origin, options, spec);
+  if (options.steps !== undefined) goal.lastStep ??= (from?.progress.step ?? 0) + options.steps;
   const keeper = new CheckpointKeeper({
     store: directory.store,
     saveSteps: settings.saveCheckpointsSteps,
@@ -87,7 +94,7 @@ async function runOnce(
   await model.fitDataset(data as Dataset<BatchElement>, {
     epochs,
     callbacks: [{ keeper }],
-    hooks: [...stockHooks(directory, options), ...(spec.hooks ?? []), ...(options.hooks ?? [])],
+    hooks: [...stockHooks(directory, goal.lastStep), ...(spec.hooks ?? []), ...(options.hooks ?? [])],
     exactResume: settings.exactResume,
     signal,
   });
@@ -117,14 +124,10 @@ async function restored(
   return undefined;
 }
 
-function stockHooks(
-  { path, config }: ModelDirectory,
-  { steps, maxSteps }: DirectoryTraining,
-): SessionRunHook[] {
+function stockHooks({ path, config }: ModelDirectory, lastStep: number | undefined): SessionRunHook[] {
   const { saveSummarySteps, logStepCountSteps, log } = config.settings;
   const hooks: SessionRunHook[] = [];
-  if (steps !== undefined) hooks.push(new StopAtStepHook({ numSteps: steps }));
-  if (maxSteps !== undefined) hooks.push(new StopAtStepHook({ lastStep: maxSteps }));
+  if (lastStep !== undefined) hooks.push(new StopAtStepHook({ lastStep }));
   if (saveSummarySteps > 0)
     hooks.push(new SummarySaverHook({ outputDir: path, saveSteps: saveSummarySteps }));
   if (logStepCountSteps > 0) {

@@ -53,10 +53,13 @@ export interface Structure {
  * A model is a layer too, and can stand in another model.
  */
 export abstract class Model extends Layer implements Learner {
+  /** How it runs, as it was told. */
+  readonly runOptions: ModelOptions;
   readonly #trainer: Trainer;
 
   constructor(config: LayerConfig, options: ModelOptions) {
     super(config);
+    this.runOptions = options;
     const resolved = resolveOptions(modelOptions, options, `model '${this.name}'`);
     this.#trainer = new Trainer(this, resolved, (inputs) => this.buildFor(inputs));
   }

@@ -229,6 +229,8 @@ export class Session {
     for (const weight of this.#trainableWeights()) {
       const slot = names.slot(this.#network.weightNames.get(weight)!, averageSlot);
       if (this.#slots.has(slot)) await this.#bring(weight, slot, false);
+      // One that was taken up at its end has made no step, and the device has no averages.
+      else if (this.#initialSlots[slot]) weight.value = this.#initialSlots[slot];
     }
   }
 

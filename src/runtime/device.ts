@@ -70,7 +70,6 @@ export class Device {
       workerData: { threads } satisfies WorkerOptions,
       execArgv: [], // Node's own flags, such as --input-type, are not meant for the worker's file
     });
-    this.#worker.unref(); // an idle device does not keep the process alive
     this.#worker.on('message', (reply: Reply) => this.#settle(reply));
     this.#exited = new Promise((resolve) => {
       this.#worker.once('exit', () => {
@@ -79,6 +78,7 @@ export class Device {
       });
     });
     this.#worker.on('error', (error) => this.#fail(errorMessage(error)));
+    this.#worker.unref(); // an idle device does not keep the process alive; a listener to messages would
   }
 
   /** @throws {UsageError} when `threads` is not a whole number above 0 */

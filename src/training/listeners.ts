@@ -18,20 +18,22 @@ export async function toldInTurn(
 
 type Moment = Exclude<keyof SessionRunHook, 'failed'>;
 
-/** What a hook throws says which it was, and when. */
+/** What a hook throws says which it was, and when. The others are told all the same, so that none lacks a step. */
 export async function tellHooks(
   hooks: readonly SessionRunHook[],
   moment: Moment,
   tell: (hook: SessionRunHook) => Told,
 ): Promise<void> {
+  let first: FoveaError | undefined;
   for (const hook of hooks) {
     try {
       const told = tell(hook);
       if (told) await told;
     } catch (error) {
-      throw failure(hook, moment, error);
+      first ??= failure(hook, moment, error);
     }
   }
+  if (first) throw first;
 }
 
 /** What hooks want of the next step. */

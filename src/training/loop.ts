@@ -73,6 +73,12 @@ class Run<P> implements TrainingSession {
   #progress: Progress;
   #sums: Sums;
   #logs: Logs = {};
+  /** Whether listeners are being told of an epoch's end: some count it already, others not. */
+  #isEndingEpoch = false;
+  /** Whether a step was made. */
+  #isUnderWay = false;
+  /** By a hook, for this run alone; a callback ends the whole training. */
+  #isRunStopped = false;
 
   constructor(trainable: Trainable<P>, options: LoopOptions) {
     this.#trainable = trainable;
@@ -92,16 +98,19 @@ class Run<P> implements TrainingSession {
   }
 
   get isStopped(): boolean {
-    return this.#options.control.stopTraining || this.isInterrupted;
+    return this.#options.control.stopTraining || this.#isRunStopped || this.isInterrupted;
   }
 
   requestStop(): void {
-    this.#options.control.stopTraining = true;
+    this.#isRunStopped = true;
   }
 
   async capture(): Promise<TrainingState> {
+    if (this.#isEndingEpoch)
+      throw new ComputeError('an epoch that is being ended has no state to go on from');
+    const isOver = this.#options.control.stopTraining;
     return {
-      progress: { ...this.#progress, sums: sumsToJson(this.#sums) },
+      progress: { ...this.#progress, sums: sumsToJson(this.#sums), logs: this.#means(), isOver },
       model: await this.#trainable.capture(),
       callbacks: this.#callbacks.map((callback) => callback.getState?.() ?? null),
     };
@@ -114,6 +123,7 @@ class Run<P> implements TrainingSession {
       if (state) callback.setState?.(state);
       callback.setParams?.({ epochs, steps: stepsPerEpoch ?? steps });
     });
+    if (this.#progress.isOver) this.#options.control.stopTraining = true;
     const { trainableWeights } = this.#trainable;
     await declareFetches(this.#hooks, trainableWeights, (fetches) => this.#trainable.declare(fetches));
     const { keeper } = this.#options;
@@ -177,12 +187,17 @@ class Run<P> implements TrainingSession {
     const result = await clock.during('computing', () => this.#trainable.trainStep(batch, fetches));
     this.#sums = addSums(this.#sums, result.sums);
     this.#progress = { ...this.#progress, batch: at + 1, step: step + 1, pass, place };
-    if (this.#callbacks.some((callback) => callback.onTrainBatchEnd)) {
-      const means = this.#trainable.logsOf(this.#sums);
-      const progress = { epoch, step: step + 1, examples: this.#sums.examples };
-      await this.#tell((callback) => callback.onTrainBatchEnd?.(at, means, progress));
+    this.#isUnderWay = true;
+    try {
+      if (this.#callbacks.some((callback) => callback.onTrainBatchEnd)) {
+        const means = this.#means();
+        const progress = { epoch, step: step + 1, examples: this.#sums.examples };
+        await this.#tell((callback) => callback.onTrainBatchEnd?.(at, means, progress));
+      }
+    } finally {
+      // The step is saved even so, and hooks have to know all that are.
+      await this.#tellHooksOf(result, clock);
     }
-    await this.#tellHooksOf(result, clock);
     if (!this.isStopped) checkLoss(result.sums, step + 1, epoch);
     await this.#options.keeper?.afterStep(this);
   }
@@ -199,7 +214,8 @@ class Run<P> implements TrainingSession {
     const { validation, stepsPerEpoch } = this.#options;
     const { epoch, pass, place } = this.#progress;
     const callbacks = this.#callbacks;
-    this.#logs = this.#trainable.logsOf(this.#sums);
+    this.#logs = this.#means();
+    this.#isEndingEpoch = true;
     if (validation && isDue(validation, epoch)) {
       const found = await runTest(this.#trainable, validation.batches(), {
         steps: validation.steps,
@@ -210,11 +226,18 @@ class Run<P> implements TrainingSession {
     }
     const [logs, times] = [this.#logs, clock.times()];
     await this.#tell((callback) => callback.onEpochEnd?.(epoch, logs, times));
+    this.#isEndingEpoch = false;
     if (!isWhole) return;
     this.#sums = noSums;
     const next = stepsPerEpoch === undefined ? { pass: epoch + 1, place: null } : { pass, place };
-    this.#progress = { ...this.#progress, epoch: epoch + 1, batch: 0, ...next };
+    this.#progress = { ...this.#progress, epoch: epoch + 1, batch: 0, logs: {}, ...next };
     await this.#options.keeper?.afterEpoch(this);
+  }
+
+  /** Loss and metrics of the epoch so far; only a step knows how to read sums. */
+  #means(): Logs {
+    if (!this.#isUnderWay || this.#sums.examples === 0) return this.#progress.logs;
+    return this.#trainable.logsOf(this.#sums);
   }
 
   #prepared(batches: AsyncIterable<Placed>): AsyncIterableIterator<Ready<P>> {

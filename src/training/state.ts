@@ -1,7 +1,7 @@
 import type { Tensor } from '../core/tensor.ts';
 import type { IteratorState } from '../data/iterator.ts';
 import type { CallbackState } from './callback.ts';
-import { noSums, type Sums } from './trainable.ts';
+import { type Logs, noSums, type Sums } from './trainable.ts';
 
 /** How far a training is, between two of its steps; plain JSON. */
 export interface Progress {
@@ -17,6 +17,10 @@ export interface Progress {
   readonly place: IteratorState | null;
   /** Of this epoch. */
   readonly sums: { readonly examples: number; readonly totals: Readonly<Record<string, readonly number[]>> };
+  /** What they say: an epoch may have nothing left but its end. */
+  readonly logs: Logs;
+  /** A callback has ended the training: it is not gone on with, but for its end. */
+  readonly isOver: boolean;
 }
 
 /** The state of a model in training as it is after a step. Its tensors come later, while further steps run. */
@@ -41,6 +45,8 @@ export const beginningAt = (epoch: number): Progress => ({
   pass: epoch,
   place: null,
   sums: { examples: 0, totals: {} },
+  logs: {},
+  isOver: false,
 });
 
 export function sumsToJson({ examples, totals }: Sums): Progress['sums'] {

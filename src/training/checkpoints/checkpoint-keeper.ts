@@ -49,6 +49,8 @@ export class CheckpointKeeper implements Keeper {
   #savedStep: number | undefined;
   #savedAt = 0;
   #isToStop = false;
+  /** Since the state was taken last: it says then that an epoch is not at its end. */
+  #isEpochOver = false;
 
   constructor(options: CheckpointKeeperOptions) {
     this.#options = options;
@@ -75,18 +77,19 @@ export class CheckpointKeeper implements Keeper {
   }
 
   async afterEpoch(session: TrainingSession): Promise<void> {
+    this.#isEpochOver = true;
     if (this.#options.saveEpochs) await this.#mark(session, true);
   }
 
   async end(session: TrainingSession): Promise<void> {
-    await this.#mark(session);
+    await this.#mark(session, this.#isEpochOver);
     await this.#flush();
     for (const listener of this.#listeners) await listener.end?.(session.step);
   }
 
   async failed(session: TrainingSession, error: unknown): Promise<void> {
     const isWhole = !(error instanceof DivergedError || error instanceof DeviceLostError);
-    if (isWhole && !this.#failure) await this.#mark(session).catch(() => {});
+    if (isWhole && session.step > 0 && !this.#failure) await this.#mark(session).catch(() => {});
     await this.#flush().catch(() => {});
   }
 
@@ -106,8 +109,9 @@ export class CheckpointKeeper implements Keeper {
   async #mark(session: TrainingSession, anew = false): Promise<void> {
     if (this.#savedStep === session.step && !anew) return;
     await this.#flush();
-    for (const listener of this.#listeners) await listener.beforeSave?.(session.step);
     this.#marked = await session.capture();
+    for (const listener of this.#listeners) await listener.beforeSave?.(session.step);
+    this.#isEpochOver = false;
     this.#savedStep = session.step;
     this.#savedAt = performance.now();
   }
