@@ -119,7 +119,7 @@ test('another model, two keepers, and a second training are refused', async () =
   await expect(training).rejects.toThrow("its weight 'low/kernel' is [5, 6], and the model’s [5, 7]");
   await expect(trained([backup(), backup()])).rejects.toThrow(UsageError);
   const second: Callback = { onEpochEnd: async () => void (await trained([backup()])) };
-  await expect(trained([backup(), second])).rejects.toThrow('a training is under way here');
+  await expect(trained([backup(), second])).rejects.toThrow('training is under way here');
   await other.dispose();
   expect(() => new BackupAndRestore({ backupDir: 'a', saveFreq: 0 })).toThrow(UsageError);
 });

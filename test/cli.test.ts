@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -16,7 +16,8 @@ describe('a call', () => {
     for (const args of [['--help'], ['help'], ['-h']]) {
       const { status, stdout, stderr } = await fovea(args);
       expect([status, stderr]).toEqual([0, '']);
-      for (const command of ['train', 'evaluate', 'predict']) expect(stdout).toContain(`  ${command} `);
+      for (const command of ['train', 'evaluate', 'predict', 'runs', 'checkpoints'])
+        expect(stdout).toContain(`  ${command} `);
     }
     const { stdout } = await fovea(['train', '--help']);
     expect(stdout).toContain('--validation-split <x>');
@@ -58,6 +59,13 @@ describe('a call', () => {
     [['train', 'x', '--batch-size', '1025'], '--batch-size must be a whole number from 1 to 1024'],
     [['train', 'x', '--image-size', '31'], '--image-size must be a whole number from 32 to 1024'],
     [['train', 'x', '--views', '101'], '--views must be a whole number from 1 to 100'],
+    [['train', 'x', '--max-steps', '0'], '--max-steps must be a whole number from 1 to'],
+    [['train', 'x', '--save-every', '0'], '--save-every must be a whole number from 1 to'],
+    [['train', 'x', '--keep', '0'], '--keep must be a whole number from 1 to 1000000'],
+    [['train', 'x', '--leaky-relu'], '--leaky-relu is for fashion-mnist only'],
+    [['train', 'fashion-mnist', '--image-size', '32'], '--image-size has no use for fashion-mnist'],
+    [['checkpoints'], "missing required argument 'run'"],
+    [['runs', ''], "[folder] must be a name, got ''"],
     [['train', 'x', '--seed', '-1'], '--seed must be a whole number from 0 to 9007199254740991'],
     [['train', 'x', '--threads', 'two'], '--threads must be a whole number from 1 to 1024'],
     [['evaluate', 'run', 'x', '--threads', '0'], '--threads must be a whole number from 1 to 1024'],
@@ -68,7 +76,9 @@ describe('a call', () => {
   ])('%j is refused in one line', async (args, message) => {
     const { status, stdout, stderr } = await fovea(args);
     expect([status, stdout]).toEqual([2, '']);
-    expect(stderr).toMatch(/^fovea: .*\(see fovea (train |evaluate |predict )?--help\)\n$/);
+    expect(stderr).toMatch(
+      /^fovea: .*\(see fovea (train |evaluate |predict |runs |checkpoints )?--help\)\n$/,
+    );
     expect(stderr).toContain(message);
   });
 });
@@ -198,25 +208,55 @@ describe('a run', () => {
     expect(stderr).toContain(" predict 'my run' <image or folder>\n");
     expect(stderr).toContain('images  patients  has space  Ünïcode');
     expect(stdout).toMatch(/Ünïcode +\d/);
-    expect((await readdir(join(folder, 'my run'))).sort()).toEqual([
+    const names = (await readdir(join(folder, 'my run'))).sort();
+    expect(names.map((name) => name.replace(/(tfevents)\..*/, '$1'))).toEqual([
+      'checkpoint',
       'config.json',
+      'eval',
+      'events.out.tfevents',
       'history.jsonl',
       'metrics.json',
+      'model.ckpt-5.safetensors',
       'model.json',
       'model.onnx',
+      'training.json',
       'weights.safetensors',
     ]);
   });
 
-  it('is never written over', async () => {
-    const before = await readdir(run);
-    const again = await fovea(['train', 'sample', ...small, '--out', run]);
-    expect(again).toMatchObject({ status: 2, stdout: '' });
-    expect(again.stderr).toBe(`fovea: ${run} exists and is not empty: choose another folder, or remove it\n`);
+  it('is told again when it is trained again, and stays as it is', async () => {
+    const before = await readFile(join(run, 'config.json'));
+    const again = await fovea(['train', 'sample', ...small, '--out', run, '--json']);
+    expect([again.status, again.stderr]).toEqual([
+      0,
+      `the training in ${run} has ended before: nothing is left to train\n`,
+    ]);
+    expect(eventOf(again, 'evaluation')).toEqual(eventOf(trained, 'evaluation'));
+    expect(eventsOf(again).map(({ event }) => event)).toEqual(['data', 'evaluation', 'saved']);
+    expect(await readFile(join(run, 'config.json'))).toEqual(before);
+  });
+
+  it('is refused to another training, with what changed', async () => {
+    const before = (await readdir(run)).sort();
+    const other = await fovea(['train', 'sample', ...small, '--seed', '3', '--views', '2', '--out', run]);
+    expect([other.status, other.stdout]).toEqual([2, '']);
+    expect(other.stderr).toMatch(/\nfovea: .* is of another training: recipe\.views was 1 and is 2; .*\n$/);
+    expect(other.stderr).toContain('seed was 0 and is 3');
+    expect((await readdir(run)).sort()).toEqual(before);
+  });
+
+  it('does not go where something else is', async () => {
+    const place = join(folder, 'occupied');
+    await writeFiles(place, { 'notes.txt': Buffer.from('mine') });
+    const onFolder = await fovea(['train', 'sample', ...small, '--out', place]);
+    expect(onFolder).toMatchObject({ status: 2, stdout: '' });
+    expect(onFolder.stderr).toBe(
+      `fovea: ${place} exists and is not empty: choose another folder, or remove it\n`,
+    );
+    expect(await readdir(place)).toEqual(['notes.txt']);
     const file = join(folder, 'file');
     await writeFile(file, '');
     const onFile = await fovea(['train', 'sample', ...small, '--out', file]);
     expect(onFile).toMatchObject({ status: 2, stderr: `fovea: ${file} is a file: choose another folder\n` });
-    expect(await readdir(run)).toEqual(before);
   });
 });

@@ -373,11 +373,11 @@ test('a second training in the directory is refused, and use of a model that is 
   };
   await own.train({ inputFn: endless, maxSteps: 9, hooks: [hook] });
   expect(refused).toEqual([
-    expect.stringContaining('a training is under way here'),
+    expect.stringContaining('training is under way here'),
     expect.stringContaining('is being trained'),
   ]);
   expect(await own.latestStep()).toBe(9);
-  expect(existsSync(join(own.modelDir, 'a training.lock'))).toBe(false);
+  expect(existsSync(join(own.modelDir, 'training.lock'))).toBe(false);
 });
 
 test('a model that serves all modes is not evaluated while it is trained', async () => {

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeSafetensors } from '../src/codecs/safetensors.ts';
 import { DataError } from '../src/core/errors.ts';
-import { createFolderWhole } from '../src/core/files.ts';
 import { floats, type Tensor } from '../src/core/tensor.ts';
 import type { Model } from '../src/models/model.ts';
 import { weightsOf } from '../src/models/weight-files.ts';
@@ -52,7 +51,7 @@ describe('a run folder', () => {
   let run: string;
   beforeAll(async () => {
     run = join(folder, 'run');
-    await writeRun(await createFolderWhole(run), { model, config: description, history, evaluation });
+    await writeRun(run, { model, config: description, history, evaluation });
   });
 
   const read = (name: string) => readFile(join(run, name));
@@ -103,7 +102,7 @@ describe('a run folder', () => {
 
   test('without an evaluation says so', async () => {
     const path = join(folder, 'unevaluated');
-    await writeRun(await createFolderWhole(path), {
+    await writeRun(path, {
       model,
       config: description,
       history: [],
@@ -113,12 +112,25 @@ describe('a run folder', () => {
     expect(await readFile(join(path, 'history.jsonl'), 'utf8')).toBe('');
   });
 
+  test('takes the place of one that is there, and is none until it is whole', async () => {
+    const path = join(folder, 'replaced');
+    const contents = { model, config: description, history: [], evaluation: null };
+    await writeRun(path, contents);
+    let commits = 0;
+    const beforeCommit = async () => {
+      if (++commits === 4) throw new Error('stopped');
+    };
+    await expect(writeRun(path, contents, { beforeCommit })).rejects.toThrow('stopped');
+    await expect(readRun(path)).rejects.toThrow('config.json is not there');
+    await writeRun(path, { ...contents, history });
+    await (await readRun(path, { threads: 1 })).model.dispose();
+    expect(await readFile(join(path, 'history.jsonl'), 'utf8')).toContain('val_loss');
+  });
+
   test('does not appear for a model that is not what its description says', async () => {
     const path = join(folder, 'unfit');
-    const writer = await createFolderWhole(path);
     const config = { ...description, classNames: ['one', 'two'] };
-    await expect(writeRun(writer, { model, config, history, evaluation })).rejects.toThrow('[batch, 2]');
-    await writer.discard();
+    await expect(writeRun(path, { model, config, history, evaluation })).rejects.toThrow('[batch, 2]');
     expect(existsSync(path)).toBe(false);
   });
 

@@ -3,7 +3,7 @@ import { describeFailure } from './failure.ts';
 import { awaitInterruption } from './interruption.ts';
 import { jsonView } from './json-view.ts';
 import { openStandardStreams, readerIsGone, type StandardStreams } from './output.ts';
-import { type Call, parseCommandLine } from './parse.ts';
+import { type Call, commandNames, parseCommandLine } from './parse.ts';
 import { commandName, personView } from './person-view.ts';
 import type { View } from './view.ts';
 
@@ -23,17 +23,16 @@ export async function runCommandLine(args: readonly string[], debug: boolean): P
     if (message) process.stderr.write(`${message} (see ${helpFor(args)})\n`);
     return status;
   }
-  return runCall(call, debug);
+  return runCall(call, args, debug);
 }
 
 function helpFor([command]: readonly string[]): string {
-  const known = command === 'train' || command === 'evaluate' || command === 'predict';
-  return known ? `fovea ${command} --help` : 'fovea --help';
+  return commandNames.some((name) => name === command) ? `fovea ${command} --help` : 'fovea --help';
 }
 
-async function runCall(call: Call, debug: boolean): Promise<number> {
+async function runCall(call: Call, args: readonly string[], debug: boolean): Promise<number> {
   const streams = openStandardStreams(() => interruption.stop());
-  const view = await openView(call, streams);
+  const view = await openView(call, args, streams);
   const interruption = awaitInterruption(
     () => {
       view.rest();
@@ -52,6 +51,7 @@ async function runCall(call: Call, debug: boolean): Promise<number> {
   } catch (error) {
     failure = error;
   }
+  view.end();
   view.rest();
   interruption.dispose();
   await streams.flush();
@@ -63,7 +63,7 @@ async function runCall(call: Call, debug: boolean): Promise<number> {
     return status;
   }
   if (exitStatus !== undefined) {
-    if (call.command === 'train' && !saved) {
+    if ((call.command === 'train' || call.command === 'fashion-mnist') && !saved) {
       streams.message('Stopped before anything was learned; nothing is saved.');
     }
     return exitStatus;
@@ -78,18 +78,25 @@ async function runCall(call: Call, debug: boolean): Promise<number> {
 /** The engine is loaded only now, so that `--help` answers at once. */
 async function start(call: Call, listen: Listener, signal: AbortSignal): Promise<unknown> {
   const withSignal = { ...call.options, signal };
-  if (call.command === 'train') {
-    const { train } = await import('../oct/train.ts');
-    return train(call.data, withSignal, listen);
+  switch (call.command) {
+    case 'train':
+      return (await import('../oct/train.ts')).train(call.data, withSignal, listen);
+    case 'fashion-mnist':
+      return (await import('../tutorial/fashion-mnist.ts')).trainFashionMnist(withSignal, listen);
+    case 'evaluate':
+      return (await import('../oct/apply.ts')).evaluate(call.run, call.data, withSignal, listen);
+    case 'predict':
+      return (await import('../oct/apply.ts')).predict(call.run, call.paths, withSignal, listen);
+    case 'checkpoints':
+      return (await import('../oct/listings.ts')).listCheckpoints(call.folder, listen);
+    case 'runs':
+      return (await import('../oct/listings.ts')).listRuns(call.folder, listen);
   }
-  const { evaluate, predict } = await import('../oct/apply.ts');
-  return call.command === 'evaluate'
-    ? evaluate(call.run, call.data, withSignal, listen)
-    : predict(call.run, call.paths, withSignal, listen);
 }
 
-async function openView({ json }: Call, streams: StandardStreams): Promise<View> {
+async function openView({ json }: Call, args: readonly string[], streams: StandardStreams): Promise<View> {
   if (json) return jsonView(streams);
   const bar = process.stderr.isTTY && (await import('./progress-bar.ts')).progressBar(process.stderr);
-  return personView(streams, bar || undefined, commandName(process.argv[1]!, process.cwd(), process.env));
+  const command = commandName(process.argv[1]!, process.cwd(), process.env);
+  return personView(streams, bar || undefined, command, args);
 }

@@ -10,5 +10,6 @@ export function jsonView(output: Output): View {
       else if (event.event !== 'progress') output.result(JSON.stringify(event));
     },
     rest() {},
+    end() {},
   };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DataEvent, EpochEvent, JobEvent, ProgressEvent } from '../oct/events.ts';
-import { commandName, personView } from './person-view.ts';
+import { argumentsToGoOn, commandName, personView } from './person-view.ts';
 import type { ProgressBar } from './progress-bar.ts';
 
 /** What a person sees of these events: results behind `>`, and what the bar does behind `|`. */
@@ -14,8 +14,14 @@ function shown(events: readonly JobEvent[], terminal = false): string[] {
     draw: ({ done }) => lines.push(`| ${done}`),
     clear: () => lines.push('| cleared'),
   };
-  const view = personView(output, terminal ? bar : undefined, 'fovea');
+  const view = personView(output, terminal ? bar : undefined, 'fovea', [
+    'train',
+    'sample',
+    '--max-steps',
+    '9',
+  ]);
   for (const event of events) view.show(event);
+  view.end();
   return lines;
 }
 
@@ -125,10 +131,62 @@ it('says where the run is, and what to do next', () => {
     'Saved in runs/1',
     'Next: fovea predict runs/1 <image or folder>',
   ]);
-  expect(shown([{ event: 'saved', run: 'my run', interrupted: true }])).toEqual([
+  expect(shown([{ event: 'saved', run: 'my run', interrupted: true, step: 9 }])).toEqual([
     '',
-    'Stopped early; what was learned is in my run',
+    'Stopped after step 9; what was learned is in my run',
     "Next: fovea predict 'my run' <image or folder>",
+    "To go on: fovea train sample --out 'my run'",
+  ]);
+});
+
+it('goes on by the same call, but for the limit and the folder', () => {
+  expect(argumentsToGoOn(['train', '--out=a', '--max-steps=3', 'eyes', '--json'], 'b')).toEqual([
+    'train',
+    'eyes',
+    '--json',
+    '--out',
+    'b',
+  ]);
+  expect(argumentsToGoOn(['train', '--', '-eyes'], 'b')).toEqual(['train', '--out', 'b', '--', '-eyes']);
+});
+
+it('lists checkpoints and runs as tables, and says below what is wrong', () => {
+  const checkpoint = {
+    event: 'checkpoint',
+    file: 'r/a',
+    bytes: 84_960_000,
+    date: '2026-01-02T03:04:05.678Z',
+  } as const;
+  const lines = shown([
+    { ...checkpoint, step: 9, stage: 'head', state: 'whole' },
+    { ...checkpoint, step: 12, stage: null, state: 'damaged', reason: 'r/a is cut short' },
+  ]);
+  expect(lines).toEqual([
+    [
+      '> step  stage     size  date                 state',
+      '   9  head   85.0 MB  2026-01-02 03:04:05  whole',
+      '  12  –      85.0 MB  2026-01-02 03:04:05  damaged',
+      'r/a is cut short',
+    ].join('\n'),
+  ]);
+  const run = {
+    event: 'run',
+    run: 'runs/1',
+    date: '2026-01-02T03:04:05Z',
+    backbone: 'vgg16',
+    recipe: 'default',
+  } as const;
+  expect(
+    shown([
+      { ...run, state: 'finished', step: 9, accuracy: 0.834, accuracyInterval: [0.7, 0.9], auc: 0.95 },
+      { ...run, state: 'unfinished', step: 7, accuracy: null, accuracyInterval: null, auc: null },
+    ]),
+  ).toEqual([
+    [
+      '> run     date                 backbone  recipe   state                 accuracy           AUC',
+      'runs/1  2026-01-02 03:04:05  vgg16     default  finished              0.83 [0.70, 0.90]  0.95',
+      'runs/1  2026-01-02 03:04:05  vgg16     default  unfinished at step 7  –                  –',
+    ].join('\n'),
   ]);
 });
 

@@ -5,4 +5,6 @@ export interface View {
   show(event: JobEvent): void;
   /** Takes away what moves, so that other lines can follow. Another event may bring it back. */
   rest(): void;
+  /** The job has ended, well or not. */
+  end(): void;
 }

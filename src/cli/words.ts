@@ -1,5 +1,13 @@
 import { align, plural } from '../core/text.ts';
-import type { DataEvent, EpochEvent, PredictionEvent, Stage } from '../oct/events.ts';
+import type {
+  CheckpointEvent,
+  DataEvent,
+  EpochEvent,
+  PredictionEvent,
+  RunEvent,
+  Stage,
+} from '../oct/events.ts';
+import type { Interval } from '../oct/interval.ts';
 import type { EpochTimes } from '../training/callback.ts';
 import { few, printable } from './text.ts';
 
@@ -10,6 +18,7 @@ export const stageNames: Readonly<Record<Stage, string>> = {
   'fine-tune': 'fine-tuning',
   test: 'testing',
   predict: 'predicting',
+  train: 'training',
 };
 
 const patientsBy: Readonly<Record<DataEvent['patientsBy'], string>> = {
@@ -62,7 +71,7 @@ export function epochWords(event: EpochEvent): string {
   if (validationLoss !== undefined) figures.push(`validation loss ${validationLoss.toFixed(3)}`);
   if (validationAccuracy !== undefined) figures.push(`validation accuracy ${validationAccuracy.toFixed(3)}`);
   // The head learns from kept features: how fast tells nothing.
-  if (stage === 'fine-tune') figures.push(`${event.imagesPerSecond.toFixed(1)} images/s`);
+  if (stage !== 'head') figures.push(`${event.imagesPerSecond.toFixed(1)} images/s`);
   return `${stageNames[stage]} ${epoch}/${epochs}: ${figures.join(', ')}`;
 }
 
@@ -78,6 +87,55 @@ export function timeWords(epochs: readonly EpochTimes[]): string {
 export function predictionWords({ file, label, probabilities }: PredictionEvent): string {
   const width = Math.max(...Object.keys(probabilities).map((name) => printable(name).length));
   return `${printable(label).padEnd(width)}  ${probabilities[label]!.toFixed(2)}  ${printable(file)}`;
+}
+
+/** Checkpoints as a table, and below it why some are not whole. */
+export function checkpointWords(events: readonly CheckpointEvent[]): string {
+  const rows = events.map(({ step, stage, bytes, date, state }) => [
+    String(step),
+    stage ?? '–',
+    sizeWords(bytes),
+    dateWords(date),
+    state,
+  ]);
+  const table = align([['step', 'stage', 'size', 'date', 'state'], ...rows], 'rlrll');
+  return [table, ...reasons(events)].join('\n');
+}
+
+/** Runs as a table, and below it why some are damaged. */
+export function runWords(events: readonly RunEvent[]): string {
+  const rows = events.map(({ run, date, backbone, recipe, state, step, accuracy, accuracyInterval, auc }) => [
+    printable(run),
+    dateWords(date),
+    printable(backbone ?? '–'),
+    printable(recipe ?? '–'),
+    state === 'unfinished' && step !== null ? `unfinished at step ${step}` : state,
+    figureWords(accuracy, accuracyInterval),
+    figureWords(auc, null),
+  ]);
+  const header = ['run', 'date', 'backbone', 'recipe', 'state', 'accuracy', 'AUC'];
+  return [align([header, ...rows], 'lllllll'), ...reasons(events)].join('\n');
+}
+
+function reasons(events: readonly { readonly reason?: string }[]): string[] {
+  return events.flatMap(({ reason }) => (reason === undefined ? [] : [printable(reason)]));
+}
+
+function figureWords(value: number | null, interval: Interval | null): string {
+  if (value === null) return '–';
+  return interval
+    ? `${value.toFixed(2)} [${interval[0].toFixed(2)}, ${interval[1].toFixed(2)}]`
+    : value.toFixed(2);
+}
+
+function sizeWords(bytes: number): string {
+  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+}
+
+/** `2026-01-02 03:04:05`, UTC. */
+function dateWords(iso: string): string {
+  return iso.slice(0, 19).replace('T', ' ');
 }
 
 function are(count: number): string {

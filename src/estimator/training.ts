@@ -38,7 +38,7 @@ export async function runTrainingIn(
   options: DirectoryTraining,
 ): Promise<void> {
   const { handleSignals, log } = directory.config.settings;
-  const lock = await lockDirectory(directory.path, { what: 'a training' });
+  const lock = await lockDirectory(directory.path, { what: 'training' });
   const preemption = new Preemption(handleSignals, options.signal, (name) =>
     log(`${name}: saving after this step, then ending`),
   );

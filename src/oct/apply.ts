@@ -22,7 +22,7 @@ export interface ApplyOptions {
   readonly signal?: AbortSignal;
 }
 
-interface Pixels {
+export interface Pixels {
   readonly pool: ImagePool;
   readonly classNames: readonly string[];
   readonly imageSize: number;
@@ -62,13 +62,20 @@ async function* probabilitiesOf(
   }
 }
 
+/** What a test found. */
+export interface Tested {
+  readonly evaluation: Evaluation;
+  /** [images, classes] */
+  readonly probabilities: Tensor<'float32'>;
+}
+
 /** Tests a network on labelled images; tells the result. `undefined` when the signal ended it. */
 export async function testNetwork(
   model: Model,
   images: readonly LabelledImage[],
   options: Pixels & { seed: number; signal?: AbortSignal | undefined },
   listen: Listener,
-): Promise<Evaluation | undefined> {
+): Promise<Tested | undefined> {
   const parts: Tensor<'float32'>[] = [];
   for await (const part of probabilitiesOf(model, images, options, 'test', listen)) {
     parts.push(part);
@@ -82,7 +89,7 @@ export async function testNetwork(
   };
   const evaluation = await inTurns(evaluateStepwise(predictions, { seed: options.seed }));
   listen({ event: 'evaluation', ...evaluation });
-  return evaluation;
+  return { evaluation, probabilities: predictions.probabilities };
 }
 
 /** What a saved run and a pool of image readers are to a job that uses them. */
@@ -123,9 +130,9 @@ export function evaluate(
   return withRun(run, threads, async ({ model, pixels }) => {
     const { pool, classNames } = pixels;
     const { images, channels } = await loadTestData(data, classNames, { pool, strict, signal }, listen);
-    const evaluation = await testNetwork(model, images, { ...pixels, channels, seed: 0, signal }, listen);
+    const tested = await testNetwork(model, images, { ...pixels, channels, seed: 0, signal }, listen);
     signal?.throwIfAborted();
-    return evaluation!;
+    return tested!.evaluation;
   });
 }
 

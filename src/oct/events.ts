@@ -1,5 +1,6 @@
 import type { EpochTimes } from '../training/callback.ts';
 import type { Evaluation } from './evaluation.ts';
+import type { Interval } from './interval.ts';
 
 /** What a job tells while it runs. The command line shows these to a person, or prints them as JSON, one a line. */
 export type JobEvent =
@@ -9,7 +10,9 @@ export type JobEvent =
   | EpochEvent
   | EvaluationEvent
   | PredictionEvent
-  | SavedEvent;
+  | SavedEvent
+  | CheckpointEvent
+  | RunEvent;
 
 /** The data that was found. */
 export interface DataEvent {
@@ -58,11 +61,11 @@ export interface ProgressEvent {
   readonly accuracy?: number;
 }
 
-export type Stage = 'check' | 'features' | 'head' | 'fine-tune' | 'test' | 'predict';
+export type Stage = 'check' | 'features' | 'head' | 'fine-tune' | 'test' | 'predict' | 'train';
 
 export interface EpochEvent {
   readonly event: 'epoch';
-  readonly stage: 'head' | 'fine-tune';
+  readonly stage: 'head' | 'fine-tune' | 'train';
   readonly epoch: number;
   readonly epochs: number;
   readonly loss: number;
@@ -86,8 +89,45 @@ export interface PredictionEvent {
 export interface SavedEvent {
   readonly event: 'saved';
   readonly run: string;
-  /** Ended before its last epoch. */
+  /** Ended before its last epoch; the same call goes on with it. */
   readonly interrupted: boolean;
+  /** Where it was interrupted: steps of all stages so far. */
+  readonly step?: number;
+}
+
+/** A checkpoint of a training. */
+export interface CheckpointEvent {
+  readonly event: 'checkpoint';
+  readonly file: string;
+  /** Of the whole training. */
+  readonly step: number;
+  /** Null for a training without stages, and where it cannot be read. */
+  readonly stage: string | null;
+  readonly bytes: number;
+  /** ISO 8601. */
+  readonly date: string;
+  readonly state: 'whole' | 'damaged' | 'unreadable';
+  /** Why it is not whole. */
+  readonly reason?: string;
+}
+
+/** A run folder, or one of a training that has not come to its end. */
+export interface RunEvent {
+  readonly event: 'run';
+  readonly run: string;
+  /** ISO 8601: when it was written last. */
+  readonly date: string;
+  readonly backbone: string | null;
+  readonly recipe: string | null;
+  readonly state: 'finished' | 'unfinished' | 'damaged';
+  /** Of the newest checkpoint; null where there is none. */
+  readonly step: number | null;
+  /** On the test part; null where it was not tested. */
+  readonly accuracy: number | null;
+  readonly accuracyInterval: Interval | null;
+  readonly auc: number | null;
+  /** Why it is damaged. */
+  readonly reason?: string;
 }
 
 export type Listener = (event: JobEvent) => void;

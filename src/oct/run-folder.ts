@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { access, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { decodeSafetensors, encodeSafetensorsPieces } from '../codecs/safetensors.ts';
 import { DataError, errorCode, errorMessage } from '../core/errors.ts';
-import type { FolderWriter } from '../core/files.ts';
+import { type FileContent, makeParentFolder, writeFailed, writeFileWhole } from '../core/files.ts';
 import { packageVersion } from '../core/package.ts';
 import { formatShape } from '../core/shape.ts';
 import type { ResizeMethod } from '../images/resize.ts';
@@ -55,24 +55,29 @@ const format = 1;
 const checkedFiles = ['weights.safetensors', 'model.json'] as const;
 type CheckedFile = (typeof checkedFiles)[number];
 
+/** By which a folder is known to be a run: it is written last. */
+export const configFile = 'config.json';
+
 /**
- * Writes a trained model with all that belongs to it, and puts the folder in its place:
+ * Writes a trained model with all that belongs to it into a folder, in place of a run that is there:
  *
  * - `model.onnx`: for any runtime, see `toPortableOnnx`; its metadata has the class names and the resize method
  * - `weights.safetensors`, `model.json`: for `readRun`
- * - `config.json`: `RunConfig`
  * - `history.jsonl`: one epoch a line
  * - `metrics.json`: the evaluation, or null
+ * - `config.json`: `RunConfig`
  *
- * @param folder from `createFolderWhole`; where this throws, nothing has appeared, and `folder.discard()` tidies up
- * @throws {SystemError} when the system refuses
- * @example
- * const folder = await createFolderWhole('runs/1'); // before training, as it may refuse
- * await writeRun(folder, { model, config, history: history.epochs, evaluation });
+ * @param options `beforeCommit` is waited for before each file appears
+ * @throws {SystemError} when the system refuses; there is no run then
+ * @example await writeRun('runs/1', { model, config, history: history.epochs, evaluation });
  */
-export async function writeRun(folder: FolderWriter, contents: RunContents): Promise<void> {
+export async function writeRun(
+  path: string,
+  contents: RunContents,
+  options: { readonly beforeCommit?: () => Promise<void> } = {},
+): Promise<void> {
   const { model, config, history, evaluation } = contents;
-  checkFit(model, config, folder.path);
+  checkFit(model, config, path);
   const weights = encodeSafetensorsPieces(weightsOf(model));
   const topology = new TextEncoder().encode(json(model));
   const checksums = {
@@ -87,13 +92,21 @@ export async function writeRun(folder: FolderWriter, contents: RunContents): Pro
     classNames,
     metadata: { resize },
   };
-  await folder.write('model.onnx', toPortableOnnx(model, portable));
-  await folder.write('weights.safetensors', weights);
-  await folder.write('model.json', topology);
-  await folder.write('config.json', json(written));
-  await folder.write('history.jsonl', history.map((epoch) => `${JSON.stringify(epoch)}\n`).join(''));
-  await folder.write('metrics.json', json(evaluation));
-  await folder.commit();
+  const files: [name: string, content: FileContent][] = [
+    ['model.onnx', toPortableOnnx(model, portable)],
+    ['weights.safetensors', weights],
+    ['model.json', topology],
+    ['history.jsonl', history.map((epoch) => `${JSON.stringify(epoch)}\n`).join('')],
+    ['metrics.json', json(evaluation)],
+    [configFile, json(written)],
+  ];
+  const last = join(path, configFile);
+  await makeParentFolder(last);
+  await options.beforeCommit?.();
+  await rm(last, { force: true }).catch((error: unknown) => {
+    throw writeFailed(last, error);
+  });
+  for (const [name, content] of files) await writeFileWhole(join(path, name), content, options);
 }
 
 /**
@@ -106,9 +119,43 @@ export async function readRun(
   path: string,
   options: Pick<ModelOptions, 'threads'> = {},
 ): Promise<{ model: Model; config: RunConfig }> {
-  const configFile = join(path, 'config.json');
+  const { config, weights, topology } = await readParts(path);
+  const topologyFile = join(path, 'model.json');
+  const model = modelFromJSON(parsed(topology, topologyFile), { where: topologyFile, ...options });
+  const weightsFile = join(path, 'weights.safetensors');
+  assignWeights(model, decodeSafetensors(weights, weightsFile).tensors, weightsFile);
+  checkFit(model, config, path);
+  return { model, config };
+}
+
+/** Whether there is a run in a folder, whole or damaged. */
+export async function isRun(path: string): Promise<boolean> {
+  return access(join(path, configFile)).then(
+    () => true,
+    () => false,
+  );
+}
+
+/**
+ * A run's description and its figures, if it is whole.
+ *
+ * @throws {DataError} names the file, what is wrong with it, and what to do
+ */
+export async function readSummary(
+  path: string,
+): Promise<{ config: RunConfig; evaluation: Evaluation | null }> {
+  const { config } = await readParts(path);
+  const evaluation = parsed(await readPart(path, 'metrics.json'), join(path, 'metrics.json'));
+  return { config, evaluation: evaluation as Evaluation | null };
+}
+
+/** The files that make up the model, each as it was written. */
+async function readParts(
+  path: string,
+): Promise<{ config: RunConfig; weights: Uint8Array; topology: Uint8Array }> {
+  const where = join(path, configFile);
   const { checkedConfig } = await import('./run-config.ts');
-  const config = checkedConfig(parsed(await readPart(path, 'config.json'), configFile), configFile);
+  const config = checkedConfig(parsed(await readPart(path, configFile), where), where);
   const [weights, topology] = await Promise.all(
     checkedFiles.map(async (name) => {
       const bytes = await readPart(path, name);
@@ -120,12 +167,7 @@ export async function readRun(
       return bytes;
     }),
   );
-  const topologyFile = join(path, 'model.json');
-  const model = modelFromJSON(parsed(topology!, topologyFile), { where: topologyFile, ...options });
-  const weightsFile = join(path, 'weights.safetensors');
-  assignWeights(model, decodeSafetensors(weights!, weightsFile).tensors, weightsFile);
-  checkFit(model, config, path);
-  return { model, config };
+  return { config, weights: weights!, topology: topology! };
 }
 
 const again = 'fetch the folder again, or train again';

@@ -7,11 +7,14 @@ import { adam, adamW, type Optimizer } from '../optimizers/optimizers.ts';
 import { schedules } from '../optimizers/schedules.ts';
 import { l2 } from '../regularizers/regularizers.ts';
 import type { Callback } from '../training/callback.ts';
+import type { Course } from './course.ts';
 import type { EpochEvent, Listener } from './events.ts';
 import type { JobData } from './job-data.ts';
 import type { Network } from './network.ts';
 import { Rate } from './rate.ts';
-import type { Recipe } from './recipes.ts';
+import type { HeadStage, Recipe } from './recipes.ts';
+import type { StageName } from './stage-keeper.ts';
+import type { TrainingSummaries } from './summaries.ts';
 
 /** Images that go through the frozen layers at a time. */
 const featureBatch = 32;
@@ -21,7 +24,8 @@ export interface StageContext extends Network {
   readonly recipe: Recipe;
   readonly seed: number;
   readonly listen: Listener;
-  readonly signal: AbortSignal | undefined;
+  readonly course: Course;
+  readonly summaries: TrainingSummaries;
   readonly trainingImages: number;
   readonly classWeight: Float32Array | undefined;
   /** All views of all training images; in a new order each epoch where there is a seed. */
@@ -39,9 +43,9 @@ export function stageContext(
     channels,
     classNames,
   }: Pick<JobData, 'train' | 'validation' | 'channels' | 'classNames'>,
-  options: { pool: ImagePool; seed: number; listen: Listener; signal?: AbortSignal | undefined },
+  options: Pick<StageContext, 'seed' | 'listen' | 'course' | 'summaries'> & { pool: ImagePool },
 ): StageContext {
-  const { pool, seed, listen, signal } = options;
+  const { pool, seed, listen, course, summaries } = options;
   const { imageSize, resize, views, viewRanges, balanced } = recipe;
   const pixels = { pool, classes: classNames.length, height: imageSize, width: imageSize, channels, resize };
   const labels = train.map(({ label }) => label);
@@ -50,7 +54,8 @@ export function stageContext(
     recipe,
     seed,
     listen,
-    signal,
+    course,
+    summaries,
     trainingImages: train.length,
     classWeight: balanced ? balancedClassWeights(labels, classNames.length) : undefined,
     training: (batchSize, shuffleSeed) =>
@@ -65,10 +70,13 @@ export function stageContext(
   };
 }
 
-export interface StageResult {
-  readonly epochs: readonly EpochEvent[];
-  /** How many were taken, also in an epoch that was not ended. */
-  readonly steps: number;
+/** The steps of a stage. */
+export function stepsOf(
+  { views }: Recipe,
+  { epochs, batchSize }: { readonly epochs: number; readonly batchSize: number },
+  images: number,
+): number {
+  return epochs * Math.ceil((images * views) / batchSize);
 }
 
 /** Chooses the layers that train, all others being frozen. */
@@ -77,51 +85,75 @@ function setTrainable({ model }: Network, names: readonly string[]): void {
 }
 
 /**
- * The first stage: a softmax on standardised features of the frozen backbone, fitted to convergence.
+ * Trains, from where an earlier call has left it, until its end or an interruption.
  *
- * @param tune whether fine-tuning follows, so that what it needs is kept in the same pass
+ * @param tune whether fine-tuning follows the head's stage
+ * @returns whether the model has learned anything
  */
-export async function fitHead(context: StageContext, tune: boolean): Promise<StageResult> {
-  const { model, standardise, recipe, seed, trainingImages } = context;
-  const stage = recipe.headStage!;
-  if (standardise) {
-    const complete = await adaptTo(context, standardise, tune ? tunedFrontier(context) : []);
-    if (!complete) return { epochs: [], steps: 0 };
+export async function runStages(context: StageContext, tune: boolean): Promise<boolean> {
+  const { recipe, course } = context;
+  const { headStage } = recipe;
+  if (headStage && !(await standardise(context, tune))) return false;
+  const earlier = course.earlier?.stage;
+  // Where an earlier call was in a stage, the model takes its weights up there, though no step follows.
+  const isDue = (stage: StageName): boolean => !course.isInterrupted || earlier === stage;
+  if (headStage && earlier !== 'fine-tune' && isDue('head')) await fitHead(context, headStage);
+  if (tune && isDue('fine-tune')) await fineTune(context);
+  return course.step > 0;
+}
+
+/**
+ * Standardises features, by those of all training images, or as an earlier call did. What the stages to come take from
+ * frozen layers is computed in the same pass; so an earlier call's pass is made again where a stage is left to do.
+ *
+ * @returns whether it is done: it may have been interrupted
+ */
+async function standardise(context: StageContext, tune: boolean): Promise<boolean> {
+  const { course, recipe } = context;
+  if (!context.standardise) return true;
+  const isDone = tune
+    ? course.isDone('fine-tune', recipe.fineTuneStage.epochs)
+    : course.isDone('head', recipe.headStage!.epochs);
+  if (!isDone && !course.isInterrupted) {
+    if (await adaptTo(context, context.standardise, tune ? tunedFrontier(context) : [])) return true;
   }
+  if (!course.earlier) return false;
+  for (const weight of context.standardise.layer.weights) weight.value = course.earlier.frozen[weight.path]!;
+  return true;
+}
+
+/** The first stage: a softmax on standardised features of the frozen backbone, fitted to convergence. */
+async function fitHead(context: StageContext, stage: HeadStage): Promise<void> {
+  const { model, recipe, seed, trainingImages } = context;
   setTrainable(context, ['head']);
   const [kernel] = model.getLayer('head').weights;
   kernel!.regularizer = l2(1 / (2 * stage.c * trainingImages));
   const examples = trainingImages * recipe.views;
-  const steps = stage.epochs * Math.ceil(examples / stage.batchSize);
   const optimizer = adam({
-    learningRate: schedules.cosineDecay({ initialLearningRate: stage.learningRate, decaySteps: steps }),
+    learningRate: schedules.cosineDecay({
+      initialLearningRate: stage.learningRate,
+      decaySteps: stepsOf(recipe, stage, trainingImages),
+    }),
   });
   model.compile({ optimizer, loss: 'categoricalCrossentropy', metrics: ['accuracy'], seed });
   const whole = examples <= stage.batchSize;
-  return run(
-    context,
-    'head',
-    stage.epochs,
-    whole ? context.training(examples) : context.training(stage.batchSize, seed),
-    examples,
-  );
+  const data = whole ? context.training(examples) : context.training(stage.batchSize, seed);
+  await run(context, 'head', stage.epochs, data);
 }
 
 /** The second stage, or the only one: some of the backbone's layers with the head. */
-export async function fineTune(context: StageContext): Promise<StageResult> {
+async function fineTune(context: StageContext): Promise<void> {
   const { model, recipe, seed, trainingImages } = context;
   const stage = recipe.fineTuneStage;
   setTrainable(context, [...stage.layers, 'head']);
   model.getLayer('head').weights[0]!.regularizer = undefined;
-  const examples = trainingImages * recipe.views;
-  const steps = stage.epochs * Math.ceil(examples / stage.batchSize);
   model.compile({
-    optimizer: tuningOptimizer(recipe, steps),
+    optimizer: tuningOptimizer(recipe, stepsOf(recipe, stage, trainingImages)),
     loss: 'categoricalCrossentropy',
     metrics: ['accuracy'],
     seed,
   });
-  return run(context, 'fine-tune', stage.epochs, context.training(stage.batchSize, seed), examples);
+  await run(context, 'fine-tune', stage.epochs, context.training(stage.batchSize, seed));
 }
 
 function tuningOptimizer({ fineTuneStage: stage }: Recipe, steps: number): Optimizer {
@@ -158,7 +190,8 @@ async function adaptTo(
   { layer, features }: NonNullable<Network['standardise']>,
   keep: readonly SymbolicTensor[],
 ): Promise<boolean> {
-  const { model, recipe, listen, signal, trainingImages } = context;
+  const { model, recipe, listen, course, trainingImages } = context;
+  const { signal } = course;
   setTrainable(context, []);
   const total = trainingImages * recipe.views;
   const rate = new Rate();
@@ -166,13 +199,13 @@ async function adaptTo(
   const parts = model.featureBatches(features, context.training(featureBatch), {
     keep,
     onProgress: (done) => listen({ ...stage, done, ...rate.at(done, total) }),
-    ...(signal && { signal }),
+    signal,
   });
   try {
     await layer.adaptAll(parts);
     return true;
   } catch (error) {
-    if (signal?.aborted) return false;
+    if (signal.aborted) return false;
     throw error;
   }
 }
@@ -180,45 +213,42 @@ async function adaptTo(
 /** Runs the training loop, and tells of its progress. */
 async function run(
   context: StageContext,
-  stage: EpochEvent['stage'],
+  stage: StageName,
   epochs: number,
   data: Dataset<ImageBatch>,
-  examples: number,
-): Promise<StageResult> {
-  const { model, classWeight, validation, signal, listen } = context;
-  const told: EpochEvent[] = [];
-  let steps = 0;
-  const counter: Callback = {
-    onTrainBatchEnd: () => {
-      steps++;
-    },
-  };
+): Promise<void> {
+  const { model, classWeight, validation, course, summaries } = context;
   await model.fitDataset(data, {
     epochs,
-    callbacks: [counter, progressTeller(stage, epochs, examples, (event) => told.push(event), listen)],
+    callbacks: [
+      course.callback(stage, context.standardise?.layer.weights ?? []),
+      progressTeller(context, stage, epochs),
+    ],
+    hooks: [summaries.stepHook(course.stepsBefore(stage))],
     ...(classWeight && { classWeight }),
     ...(validation && { validationData: validation }),
-    ...(signal && { signal }),
+    signal: course.signal,
   });
-  return { epochs: told, steps };
 }
 
-function progressTeller(
-  stage: EpochEvent['stage'],
-  epochs: number,
-  total: number,
-  remember: (event: EpochEvent) => void,
-  listen: Listener,
-): Callback {
+function progressTeller(context: StageContext, stage: StageName, epochs: number): Callback {
+  const { listen, course, summaries } = context;
+  const total = context.trainingImages * context.recipe.views;
+  const earlier = course.stateOf(stage)?.progress;
+  /** Images before this call: of the stage, of its first epoch. */
+  let doneBefore = earlier?.sums.examples ?? 0;
+  const stageBefore = (earlier?.epoch ?? 0) * total + doneBefore;
   let epochRate = new Rate();
   const stageRate = new Rate();
   return {
     onEpochBegin: () => {
+      doneBefore = 0;
       epochRate = new Rate();
     },
     onTrainBatchEnd: (_batch, { loss, accuracy }, { epoch, examples }) => {
-      const { imagesPerSecond } = epochRate.at(examples, total);
-      const { secondsLeft } = stageRate.at(epoch * total + examples, epochs * total);
+      const { imagesPerSecond } = epochRate.at(examples - doneBefore, total);
+      const done = epoch * total + examples;
+      const { secondsLeft } = stageRate.at(done - stageBefore, epochs * total - stageBefore);
       const figures = { loss: loss!, accuracy: accuracy! };
       listen({
         event: 'progress',
@@ -244,10 +274,11 @@ function progressTeller(
           validationLoss: logs.val_loss,
           validationAccuracy: logs.val_accuracy!,
         }),
-        imagesPerSecond: epochRate.at(total, total).imagesPerSecond,
+        imagesPerSecond: epochRate.at(total - doneBefore, total).imagesPerSecond,
         seconds,
       };
-      remember(event);
+      course.epochs.push(event);
+      summaries.epoch(course.step, event);
       listen(event);
     },
   };

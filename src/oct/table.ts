@@ -23,7 +23,9 @@ export function evaluationTable(evaluation: Evaluation): string {
   ]);
   const counts = confusionMatrix.map((row, c) => [classes[c]!, ...row.map(String)]);
   return [
-    `${plural(images, 'image')} of ${plural(patients, 'patient')}; in brackets 95 % intervals over patients`,
+    patients === images && images > 1
+      ? `${images} images, each counted by itself; in brackets 95 % intervals over images`
+      : `${plural(images, 'image')} of ${plural(patients, 'patient')}; in brackets 95 % intervals over patients`,
     align(total, 'll'),
     align([['class', 'images', 'sensitivity', 'specificity', 'precision'], ...eachClass], 'lrlll'),
     align([['true \\ predicted', ...classes], ...counts], `l${'r'.repeat(classes.length)}`),

@@ -72,6 +72,8 @@ class Run<P> implements TrainingSession {
   readonly #hooks: readonly SessionRunHook[];
   #progress: Progress;
   #sums: Sums;
+  /** Of the last step. */
+  #fault: DivergedError | undefined;
   #logs: Logs = {};
   /** Whether listeners are being told of an epoch's end: some count it already, others not. */
   #isEndingEpoch = false;
@@ -133,7 +135,9 @@ class Run<P> implements TrainingSession {
       await keeper?.begin(this);
       await this.#epochs();
       await tellHooks(this.#hooks, 'end', (hook) => hook.end?.(this));
-      await keeper?.end(this);
+      // What a loss that is no number has made of the weights is not kept.
+      if (this.#fault) await keeper?.failed(this, this.#fault);
+      else await keeper?.end(this);
     } catch (error) {
       await tellOfFailure(this.#hooks, this, error);
       await keeper?.failed(this, error);
@@ -198,8 +202,10 @@ class Run<P> implements TrainingSession {
       // The step is saved even so, and hooks have to know all that are.
       await this.#tellHooksOf(result, clock);
     }
-    if (!this.isStopped) checkLoss(result.sums, step + 1, epoch);
-    await this.#options.keeper?.afterStep(this);
+    const fault = lossFault(result.sums, step + 1, epoch);
+    if (fault && !this.isStopped) throw fault;
+    this.#fault = fault;
+    if (!fault) await this.#options.keeper?.afterStep(this);
   }
 
   async #tellHooksOf({ sums, learningRate, fetched }: StepResult, clock: EpochClock): Promise<void> {
@@ -268,10 +274,10 @@ function isDue({ frequency = 1 }: Validation, epoch: number): boolean {
   return typeof frequency === 'number' ? (epoch + 1) % frequency === 0 : frequency.includes(epoch + 1);
 }
 
-function checkLoss({ examples, totals }: Sums, step: number, epoch: number): void {
+function lossFault({ examples, totals }: Sums, step: number, epoch: number): DivergedError | undefined {
   const loss = totals.loss![0]! / examples;
-  if (Number.isFinite(loss)) return;
-  throw new DivergedError(
+  if (Number.isFinite(loss)) return undefined;
+  return new DivergedError(
     `the loss is ${loss} at step ${step} (epoch ${epoch + 1}): training has diverged; try a smaller learning rate`,
   );
 }

@@ -66,7 +66,7 @@ class Backup implements Keeper {
   }
 
   async restore(): Promise<TrainingState | undefined> {
-    const lock = await lockDirectory(this.#folder, { what: 'a training' });
+    const lock = await lockDirectory(this.#folder, { what: 'training' });
     this.#lock = lock;
     const store = new CheckpointStore(this.#folder, { keepMax: 1 });
     await store.removePartials();
