@@ -5,7 +5,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { isTensor } from '../data/structure.ts';
 import { type BatchElement, batchesOf } from '../models/elements.ts';
 import type { Model } from '../models/model.ts';
-import { confusionImage, confusionTable } from '../training/summaries/confusion-image.ts';
+import { type ClassifiedExample, writeClassification } from '../training/summaries/classification.ts';
 import type { SummaryWriter } from '../training/summaries/summary-writer.ts';
 
 /** What an evaluation of a classifier shows beside its numbers. */
@@ -38,8 +38,7 @@ export async function writeEvaluationImages(
   if (shape.length !== 2 || shape[1] !== classes)
     throw new UsageError(`${where}: ${classes} class names for a model that gives ${formatShape(shape)}`);
   const counts = classNames.map(() => new Array<number>(classes).fill(0));
-  const shown: Tensor<'uint8'>[] = [];
-  const lines = ['| | label | predicted | probability |', '| --- | --- | --- | --- |'];
+  const shown: ClassifiedExample[] = [];
   let step = 0;
   for await (const { inputs, targets } of batchesOf(data, where).iterate(0)) {
     if (step++ === steps) break;
@@ -50,18 +49,17 @@ export async function writeEvaluationImages(
       const row = rowRange(predicted, i, i + 1).data;
       const found = row.indexOf(Math.max(...row));
       counts[label]![found]!++;
-      if (lines.length < examples + 2 && isTensor(fed) && isImages(fed)) {
-        shown.push(asPixels(rowRange(fed, i, i + 1)));
-        const names = [classNames[label], classNames[found]];
-        lines.push(`| ${shown.length} | ${names.join(' | ')} | ${row[found]!.toFixed(3)} |`);
-      }
+      if (shown.length === examples || !isTensor(fed) || !isImages(fed)) continue;
+      shown.push({
+        image: asPixels(rowRange(fed, i, i + 1)),
+        name: `example ${shown.length}`,
+        label: classNames[label]!,
+        predicted: classNames[found]!,
+        probability: row[found]!,
+      });
     }
   }
-  await writer.image(globalStep, 'confusion', [confusionImage(counts)]);
-  writer.text(globalStep, 'confusion/table', confusionTable(counts, classNames));
-  if (shown.length === 0) return;
-  await writer.image(globalStep, 'examples', shown);
-  writer.text(globalStep, 'examples/predictions', lines.join('\n'));
+  await writeClassification(writer, globalStep, counts, classNames, shown);
 }
 
 /** One-hot rows or numbers of classes. */

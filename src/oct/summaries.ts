@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { rowRange, type Tensor, tensor } from '../core/tensor.ts';
 import type { SessionRunHook } from '../training/hook.ts';
 import { SummarySaverHook } from '../training/hooks/summary-saver-hook.ts';
-import { confusionImage, confusionTable } from '../training/summaries/confusion-image.ts';
+import { type ClassifiedExample, writeClassification } from '../training/summaries/classification.ts';
 import { openSharedWriter, type SharedWriter } from '../training/summaries/shared-writers.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { EpochEvent } from './events.ts';
@@ -15,12 +15,7 @@ const everySteps = 10;
 export interface ShownExamples {
   /** [n, height, width, channels] */
   readonly pixels: Tensor<'uint8'>;
-  readonly rows: readonly {
-    readonly name: string;
-    readonly label: string;
-    readonly predicted: string;
-    readonly probability: number;
-  }[];
+  readonly rows: readonly Omit<ClassifiedExample, 'image'>[];
 }
 
 /**
@@ -84,10 +79,9 @@ export async function writeEvaluation(
   try {
     const balanced = { balanced_accuracy: balancedAccuracy, ...(auc !== null && { auc }) };
     writer.scalars(step, { loss, accuracy, ...balanced });
-    writer.text(step, 'confusion/table', confusionTable(confusionMatrix, classes));
-    await writer.image(step, 'confusion', [confusionImage(confusionMatrix)]);
-    writer.text(step, 'examples/predictions', predictionTable(examples));
-    await writer.image(step, 'examples', imagesOf(examples.pixels));
+    const images = imagesOf(examples.pixels);
+    const shown = examples.rows.map((row, i) => ({ ...row, image: images[i]! }));
+    await writeClassification(writer, step, confusionMatrix, classes, shown);
   } finally {
     await release();
   }
@@ -95,17 +89,6 @@ export async function writeEvaluation(
 
 function fenced(config: object): string {
   return `\`\`\`json\n${JSON.stringify(config, null, 2)}\n\`\`\``;
-}
-
-function predictionTable({ rows }: ShownExamples): string {
-  const cells = rows.map(({ name, label, predicted, probability }, i) =>
-    [String(i), name, label, predicted, probability.toFixed(2)].map((text) =>
-      text.replace(/[\\|`*_<>[\]]/g, '\\$&'),
-    ),
-  );
-  return [['', 'file', 'true', 'predicted', 'probability'], Array<string>(5).fill('---'), ...cells]
-    .map((row) => `| ${row.join(' | ')} |`)
-    .join('\n');
 }
 
 function imagesOf(pixels: Tensor<'uint8'>): Tensor<'uint8'>[] {
