@@ -23,7 +23,8 @@ export function writeFailed(path: string, error: unknown): SystemError {
   return new SystemError(`cannot write ${path}: ${why}`, { cause: error });
 }
 
-async function sync(path: string): Promise<void> {
+/** Asks the disk to keep a file, or a folder's names. */
+export async function sync(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
     await handle.sync();
@@ -103,6 +104,19 @@ export async function createFile(path: string, content: string): Promise<FileHan
 }
 
 /**
+ * Makes a folder, and those that it stands in; harmless where it is.
+ *
+ * @throws {SystemError} when the system refuses
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    throw writeFailed(path, error);
+  }
+}
+
+/**
  * Makes the folder that a file is to stand in.
  *
  * @throws {SystemError} when the system refuses
@@ -143,7 +157,8 @@ export async function createFolderWhole(
   path: string,
   { replaces }: FolderOptions = {},
 ): Promise<FolderWriter> {
-  await refuseOccupied(path, replaces);
+  const isReplaced = (names: readonly string[]) => replaces !== undefined && names.includes(replaces);
+  await refuseOccupied(path, isReplaced);
   const beside = join(dirname(path), `.${randomUUID()}.partial`);
   try {
     await mkdir(beside, { recursive: true });
@@ -160,7 +175,7 @@ export async function createFolderWhole(
       }
     },
     async commit() {
-      const occupied = await refuseOccupied(path, replaces);
+      const occupied = await refuseOccupied(path, isReplaced);
       try {
         await sync(beside);
         const old = `${beside}.old`;
@@ -183,19 +198,26 @@ export async function createFolderWhole(
   };
 }
 
-/** @returns whether a folder is there that the new one replaces */
-async function refuseOccupied(path: string, replaces?: string): Promise<boolean> {
-  let entries: string[];
+/**
+ * Makes sure that nothing of another kind is in the place of a folder.
+ *
+ * @param isOwn whether a folder with these names in it is of the caller's kind
+ * @returns whether there is such a folder, not an empty one
+ * @throws {UsageError} when there is a file, or a folder of another kind
+ */
+export async function refuseOccupied(
+  path: string,
+  isOwn: (names: readonly string[]) => boolean,
+): Promise<boolean> {
+  let names: string[];
   try {
-    entries = await readdir(path);
+    names = await readdir(path);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return false;
     if (errorCode(error) === 'ENOTDIR') throw new UsageError(`${path} is a file: choose another folder`);
     throw writeFailed(path, error);
   }
-  if (entries.length > 0) {
-    if (replaces !== undefined && entries.includes(replaces)) return true;
-    throw new UsageError(`${path} exists and is not empty: choose another folder, or remove it`);
-  }
-  return false;
+  if (names.length === 0) return false;
+  if (isOwn(names)) return true;
+  throw new UsageError(`${path} exists and is not empty: choose another folder, or remove it`);
 }

@@ -8,7 +8,6 @@ import { type BatchElement, type ExamplesElement, examplesOf } from '../models/e
 import { restoreForInference } from '../models/restoring.ts';
 import { averageSlot, usesAveragesAtEnd } from '../optimizers/optimizer.ts';
 import { readCheckpoint } from '../training/checkpoints/checkpoint-file.ts';
-import type { CheckpointSaverListener } from '../training/checkpoints/checkpoint-keeper.ts';
 import { modelTensors } from '../training/checkpoints/state-file.ts';
 import type { SessionRunHook } from '../training/hook.ts';
 import { type EvaluationImages, writeEvaluationImages } from './evaluation-images.ts';
@@ -18,7 +17,7 @@ import { ModelDirectory } from './model-directory.ts';
 import { predictions } from './predicting.ts';
 import { RunConfig, type RunConfigOptions } from './run-config.ts';
 import type { EstimatorSpec, Mode, ModelFn } from './spec.ts';
-import { runTrainingIn } from './training.ts';
+import { runTrainingIn, type TrainOptions } from './training.ts';
 import type { WarmStartSettings } from './warm-start.ts';
 
 export interface EstimatorOptions {
@@ -29,18 +28,6 @@ export interface EstimatorOptions {
   readonly params?: Readonly<Record<string, unknown>>;
   /** Where the first training takes its weights from. */
   readonly warmStartFrom?: string | WarmStartSettings;
-}
-
-export interface TrainOptions {
-  readonly inputFn: InputFn<BatchElement>;
-  /** Steps more. Without `steps` and `maxSteps`: until the data end. */
-  readonly steps?: number;
-  /** Steps in all, those of earlier calls included: the same call again, after a failure, does what is left. */
-  readonly maxSteps?: number;
-  readonly hooks?: readonly SessionRunHook[];
-  readonly savingListeners?: readonly CheckpointSaverListener[];
-  /** Ends the training after the step that is running, saved. */
-  readonly signal?: AbortSignal;
 }
 
 export interface EvaluateOptions {
@@ -79,7 +66,7 @@ interface Built extends EstimatorSpec {
 
 interface ModelState {
   /** The checkpoint that its weights are of. */
-  loaded: string | undefined;
+  loaded: { readonly path: string; readonly step: number } | undefined;
   /** The weights that a training without a checkpoint begins with, once it is compiled. Values are never changed in place. */
   initial: ReadonlyMap<Weight, Tensor | undefined> | undefined;
   isTraining: boolean;
@@ -217,9 +204,10 @@ export class Estimator {
     baseDir: string,
     options: ExportOptions & { checkpointPath?: string } = {},
   ): Promise<string> {
+    const { checkpointPath, ...portable } = options;
     const built = await this.#build('predict');
-    await this.#load(built, options.checkpointPath, 'exportSavedModel');
-    return exportModel(built.model, baseDir, options);
+    await this.#load(built, checkpointPath, 'exportSavedModel');
+    return exportModel(built.model, baseDir, portable);
   }
 
   /** The path of the newest checkpoint; undefined where there is none. */
@@ -292,21 +280,22 @@ export class Estimator {
   async #load(built: Built, path: string | undefined, what: string): Promise<number> {
     const { state } = this.#idle(built, what);
     const { store } = await this.#directoryNow();
+    const { loaded } = state;
+    if (loaded && loaded.path === (path ?? (await store.latest()))) return loaded.step;
     const found =
       path === undefined
         ? await store.newestWhole((_, reason) => this.config.settings.log(reason))
         : { path, checkpoint: await readCheckpoint(path) };
     if (!found) throw this.#untrained();
-    if (state.loaded !== found.path) {
-      const optimizer = built.model.compiled?.optimizer;
-      const average = optimizer && usesAveragesAtEnd(optimizer) ? averageSlot : undefined;
-      built.model.initialize();
-      restoreForInference(built.model, modelTensors(found.checkpoint), average);
-      // What hooks are told of the step.
-      built.model.setOptimizerState({ iterations: found.checkpoint.step, slots: {} });
-      state.loaded = found.path;
-    }
-    return found.checkpoint.step;
+    const { step } = found.checkpoint;
+    const optimizer = built.model.compiled?.optimizer;
+    const average = optimizer && usesAveragesAtEnd(optimizer) ? averageSlot : undefined;
+    built.model.initialize();
+    restoreForInference(built.model, modelTensors(found.checkpoint), average);
+    // What hooks are told of the step.
+    built.model.setOptimizerState({ iterations: step, slots: {} });
+    state.loaded = { path: found.path, step };
+    return step;
   }
 
   /** @throws {UsageError} while the model is trained: its weights are the training's */

@@ -11,13 +11,8 @@ const mostTries = 10;
 
 /** Writes `model.onnx`, and `labels.txt` where there are class names, into a folder named by the time. */
 export async function exportModel(model: Model, baseDir: string, options: ExportOptions): Promise<string> {
-  const { inputNames, outputNames, classNames, metadata } = options;
-  const content = toPortableOnnx(model, {
-    ...(inputNames && { inputNames }),
-    ...(outputNames && { outputNames }),
-    ...(classNames && { classNames }),
-    ...(metadata && { metadata }),
-  });
+  const { classNames } = options;
+  const content = toPortableOnnx(model, options);
   const seconds = Math.floor(Date.now() / 1000);
   for (let tried = 0; ; tried++) {
     const path = join(baseDir, String(seconds + tried));

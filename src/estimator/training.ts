@@ -19,14 +19,20 @@ import { Preemption } from './preemption.ts';
 import type { EstimatorSpec } from './spec.ts';
 import { type WarmStartSettings, warmStart } from './warm-start.ts';
 
-/** What a training in a model directory is told. */
-export interface DirectoryTraining {
+export interface TrainOptions {
   readonly inputFn: InputFn<BatchElement>;
+  /** Steps more. Without `steps` and `maxSteps`: until the data end. */
   readonly steps?: number;
+  /** Steps in all, those of earlier calls included: the same call again, after a failure, does what is left. */
   readonly maxSteps?: number;
   readonly hooks?: readonly SessionRunHook[];
   readonly savingListeners?: readonly CheckpointSaverListener[];
+  /** Ends the training after the step that is running, saved. */
   readonly signal?: AbortSignal;
+}
+
+/** What a training in a model directory is told. */
+export interface DirectoryTraining extends TrainOptions {
   readonly params: Readonly<Record<string, unknown>>;
   readonly warmStartFrom: string | WarmStartSettings | undefined;
 }

@@ -1,7 +1,7 @@
-import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DataError, errorCode, errorMessage, UsageError } from '../core/errors.ts';
-import { writeFailed, writeFileWhole } from '../core/files.ts';
+import { DataError, errorCode, errorMessage } from '../core/errors.ts';
+import { makeFolder, refuseOccupied, writeFileWhole } from '../core/files.ts';
 import { refuseOtherOrigin } from '../estimator/origin.ts';
 import { CheckpointStore } from '../training/checkpoints/checkpoint-store.ts';
 import { type DirectoryLock, lockDirectory } from '../training/checkpoints/directory-lock.ts';
@@ -12,7 +12,7 @@ import { purgeEvents } from '../training/summaries/event-folder.ts';
 export const trainingFile = 'training.json';
 
 /** All that a training leaves which was killed before it said what it is. */
-const traces = /^(a )?training\.lock|\.partial$/;
+const traces = /^training\.lock|\.partial$/;
 
 /** The folder of a training that belongs to this process: its checkpoints, its summaries, and at last its run. */
 export class TrainingFolder {
@@ -36,12 +36,10 @@ export class TrainingFolder {
    * @throws {SystemError} when the system refuses
    */
   static async open(path: string, keep: number): Promise<TrainingFolder> {
-    await refuseOccupied(path);
-    try {
-      await mkdir(path, { recursive: true });
-    } catch (error) {
-      throw writeFailed(path, error);
-    }
+    const isOwn = (names: readonly string[]) =>
+      names.includes(trainingFile) || names.every((name) => traces.test(name));
+    await refuseOccupied(path, isOwn);
+    await makeFolder(path);
     const lock = await lockTraining(path);
     const folder = new TrainingFolder(path, new CheckpointStore(path, { keepMax: keep }), lock);
     await folder.store.removePartials();
@@ -107,17 +105,4 @@ export async function readDescription(folder: string): Promise<JsonValue | undef
       cause: error,
     });
   }
-}
-
-async function refuseOccupied(path: string): Promise<void> {
-  let names: string[];
-  try {
-    names = await readdir(path);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return;
-    if (errorCode(error) === 'ENOTDIR') throw new UsageError(`${path} is a file: choose another folder`);
-    throw writeFailed(path, error);
-  }
-  if (names.includes(trainingFile) || names.every((name) => traces.test(name))) return;
-  throw new UsageError(`${path} exists and is not empty: choose another folder, or remove it`);
 }

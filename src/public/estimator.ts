@@ -5,7 +5,6 @@ export {
   type EvalResult,
   type EvaluateOptions,
   type PredictOptions,
-  type TrainOptions,
 } from '../estimator/estimator.ts';
 export type { EvaluationImages } from '../estimator/evaluation-images.ts';
 export {
@@ -27,4 +26,5 @@ export {
 } from '../estimator/run-config.ts';
 export type { EstimatorSpec, Mode, ModelFn, ModelFnArgs } from '../estimator/spec.ts';
 export { type EvalSpec, type TrainSpec, trainAndEvaluate } from '../estimator/train-and-evaluate.ts';
+export type { TrainOptions } from '../estimator/training.ts';
 export type { WarmStartSettings } from '../estimator/warm-start.ts';

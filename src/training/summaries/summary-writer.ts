@@ -1,9 +1,9 @@
-import { type FileHandle, mkdir, open, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileVersionRecord, type SummaryValue, summaryRecord } from '../../codecs/event-file.ts';
 import { errorCode, type SystemError, UsageError } from '../../core/errors.ts';
-import { writeFailed } from '../../core/files.ts';
+import { makeFolder, sync, writeFailed } from '../../core/files.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import { histogramBuckets } from './histogram-buckets.ts';
 import { encodePngs } from './png.ts';
@@ -60,11 +60,7 @@ export class SummaryWriter {
    * @throws {SystemError} when the system refuses
    */
   static async open(folder: string, { now = Date.now }: SummaryWriterOptions = {}): Promise<SummaryWriter> {
-    try {
-      await mkdir(folder, { recursive: true });
-    } catch (error) {
-      throw writeFailed(folder, error);
-    }
+    await makeFolder(folder);
     return new SummaryWriter(folder, now);
   }
 
@@ -179,7 +175,7 @@ export class SummaryWriter {
         const wallTime = this.#seconds();
         this.#file = await createEventFile(this.#folder, wallTime);
         await writeFile(this.#file.handle, fileVersionRecord(wallTime));
-        await syncFolder(this.#folder);
+        await sync(this.#folder); // so that the file's name outlasts a failure of power, too
       }
       await writeFile(this.#file.handle, records);
     }
@@ -203,15 +199,5 @@ async function createEventFile(folder: string, wallTime: number): Promise<OpenFi
       // A container that starts again has the same host and process ids.
       if (errorCode(error) !== 'EEXIST') throw error;
     }
-  }
-}
-
-/** So that the file's name outlasts a failure of power, too. */
-async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
